@@ -1,0 +1,3 @@
+"""coterie groups unlabelled images."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Writing completely or not at all, tables, model folders and run folders."""

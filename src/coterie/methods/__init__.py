@@ -1,0 +1,1 @@
+"""Deep methods, one file each. ``METHODS`` names them; the first, JULE, is on its way."""

@@ -1,0 +1,1 @@
+"""Networks, built from plain torch; nothing here chooses a device or reads a file."""

@@ -1,0 +1,1 @@
+"""The handle a deep method trains through: device, checkpoints, progress. Its first inhabitant is JULE."""

@@ -1,0 +1,90 @@
+"""The house rules of docs/architecture.md, checked on the imports themselves."""
+
+import ast
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[1] / "src" / "coterie"
+
+# room -> rooms it may import from, besides errors and itself
+ARROWS: dict[str, set[str]] = {
+    "cli": {
+        "report", "evidence", "methods", "classical", "clusterer", "training",
+        "images", "files", "graphs", "metrics", "nets", "__init__",
+    },
+    "report": {"files", "images", "metrics", "graphs"},
+    "evidence": {"methods", "classical", "metrics", "files", "images"},
+    "methods": {"nets", "graphs", "training", "images", "clusterer"},
+    "classical": {"graphs", "clusterer", "images"},
+    "clusterer": {"files", "images"},
+    "training": {"files"},
+    "images": {"nets", "files"},
+    "files": set(),
+    "graphs": set(),
+    "metrics": set(),
+    "nets": set(),
+    "errors": set(),
+    "__init__": {"classical", "methods", "clusterer", "images", "files", "metrics"},
+}  # fmt: skip
+
+
+def room_of(path: Path) -> str:
+    relative = path.relative_to(SOURCE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imported_rooms(path: Path) -> set[str]:
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").split(".")[0] == "coterie":
+            parts = (node.module or "").split(".")
+            rooms |= {parts[1]} if len(parts) > 1 else {name_room(a.name) for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; write coterie.<room> so the arrow can be seen"
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                parts = alias.name.split(".")
+                if parts[0] == "coterie":
+                    rooms.add(parts[1] if len(parts) > 1 else "__init__")
+    return rooms
+
+
+def name_room(name: str) -> str:
+    return name if (SOURCE / name).is_dir() or (SOURCE / f"{name}.py").exists() else "__init__"
+
+
+def test_every_import_follows_an_arrow_of_the_architecture() -> None:
+    wrong = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        room = room_of(path)
+        allowed = ARROWS[room] | {"errors", room}
+        wrong += [f"{path.relative_to(SOURCE)} imports {other}" for other in sorted(imported_rooms(path) - allowed)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_two_methods_never_import_each_other() -> None:
+    names = {path.stem for path in (SOURCE / "methods").glob("*.py")} - {"__init__"}
+    for path in (SOURCE / "methods").glob("*.py"):
+        if path.stem == "__init__":
+            continue
+        text = path.read_text()
+        assert not [n for n in names - {path.stem} if f"coterie.methods.{n}" in text], path
+
+
+def test_no_module_imports_torchvision_or_pickle() -> None:
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                roots = {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                roots = {(node.module or "").split(".")[0]}
+            else:
+                continue
+            assert not roots & {"torchvision", "pickle", "joblib"}, path
+
+
+def test_only_the_command_line_prints() -> None:
+    for path in SOURCE.rglob("*.py"):
+        if room_of(path) == "cli":
+            continue
+        calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+        assert not [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"], path
