@@ -1,0 +1,45 @@
+"""What each score means, in a sentence for a person who sees it for the first time."""
+
+from typing import Any
+
+# key in run.json -> (name, meaning)
+MEANINGS = {
+    "accuracy": ("Accuracy (ACC)", "The share of images in the right group, when every group is matched with one class as well as possible."),
+    "acc": ("Accuracy (ACC)", "The share of images in the right group, when every group is matched with one class as well as possible."),
+    "nmi": ("NMI", "How much knowing the group tells about the class: 0 nothing, 1 everything."),
+    "nmi_geometric": ("NMI (geometric mean)", "How much knowing the group tells about the class: 0 nothing, 1 everything."),
+    "nmi_arithmetic": ("NMI (arithmetic mean)", "The same, divided by the arithmetic mean of the two entropies."),
+    "ari": ("Adjusted Rand index (ARI)", "Agreement on which pairs of images belong together: 0 as by chance, 1 perfect."),
+    "purity": ("Purity", "The share of images whose class is the most frequent one in their group; rises with the number of groups."),
+    "bcubed_precision": ("BCubed precision", "For a typical image: the share of its group that is of its class."),
+    "bcubed_recall": ("BCubed recall", "For a typical image: the share of its class that is in its group."),
+    "ui": ("Uniformity index (UI)", "How even the sizes of the groups are."),
+    "uniformity": ("Uniformity index (UI)", "How even the sizes of the groups are."),
+    "n_matched": ("Images with a known class", "The images these scores were computed on."),
+    "n_classes": ("Known classes", "The number of different classes among them."),
+}  # fmt: skip
+
+
+def score_rows(scores: Any) -> list[dict[str, str]]:
+    """Rows with ``name``, ``value`` and ``meaning`` for the scores of run.json; a score we do not know keeps its own name."""
+    if not isinstance(scores, dict):
+        return []
+    rows = []
+    for key, value in _leaves(scores):
+        name, meaning = MEANINGS.get(key.lower().replace(".", "_").replace(" ", "_"), (key, ""))
+        rows.append({"name": name, "value": _written(value), "meaning": meaning})
+    return rows
+
+
+def _leaves(scores: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    leaves: list[tuple[str, Any]] = []
+    for key, value in scores.items():
+        path = f"{prefix}.{key}" if prefix else str(key)
+        leaves += _leaves(value, path) if isinstance(value, dict) else [(path, value)]
+    return leaves
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,69 @@
+// One card per group: its most typical images large, its most doubtful ones small. A card opens the group.
+
+const TYPICAL = 12;
+const DOUBTFUL = 6;
+const CARDS_AT_ONCE = 48;
+
+const ORDERS = {
+  number: (a, b) => a.id - b.id,
+  largest: (a, b) => b.size - a.size || a.id - b.id,
+  smallest: (a, b) => a.size - b.size || a.id - b.id,
+  surest: (a, b) => b.mean - a.mean || a.id - b.id,
+  doubtful: (a, b) => a.mean - b.mean || a.id - b.id,
+};
+
+function dot(id) {
+  const mark = el("span", { class: "dot", "aria-hidden": "true" });
+  mark.style.background = colourOf(id);
+  return mark;
+}
+
+function meter(value) {
+  const fill = el("span", { class: "fill" });
+  fill.style.width = `${100 * (Number.isFinite(value) ? value : 0)}%`;
+  return el("span", { class: "meter", "aria-hidden": "true" }, fill);
+}
+
+function card(group) {
+  const split = Math.max(TYPICAL, group.size - DOUBTFUL);
+  const typical = [...group.images.subarray(0, TYPICAL)];
+  const doubtful = [...group.images.subarray(split)].reverse();
+  const open = el("button", { type: "button", class: "open", onclick: () => openGroup(group.id) }, groupName(group.id));
+  const head = el("header", {}, dot(group.id), el("h3", {}, open), el("span", { class: "size" }, plural(group.size, "image")));
+  const node = el("article", { class: "card", "data-group": group.id }, head);
+  node.append(el("div", { class: "typical" }, ...typical.map((image) => thumb(image))));
+  if (doubtful.length) {
+    node.append(el("p", { class: "small" }, "Least sure"), el("div", { class: "doubtful" }, ...doubtful.map((image) => thumb(image))));
+  }
+  if (Number.isFinite(group.mean)) {
+    node.append(el("p", { class: "confidence" }, el("span", {}, "Mean confidence"), meter(group.mean), el("b", {}, share(group.mean))));
+  }
+  return node;
+}
+
+function startGroups() {
+  const grid = document.getElementById("cards");
+  const order = document.getElementById("card-order");
+  const more = document.getElementById("more-cards");
+  let sorted = [];
+  let drawn = 0;
+
+  function append() {
+    const next = sorted.slice(drawn, drawn + CARDS_AT_ONCE);
+    grid.append(...next.map(card));
+    drawn += next.length;
+    more.hidden = drawn >= sorted.length;
+    more.textContent = `Show ${Math.min(CARDS_AT_ONCE, sorted.length - drawn)} more of ${count.format(sorted.length)} groups`;
+  }
+
+  function redraw() {
+    sorted = [...state.groups].sort(ORDERS[order.value]);
+    drawn = 0;
+    grid.replaceChildren();
+    append();
+  }
+
+  order.addEventListener("change", redraw);
+  more.addEventListener("click", append);
+  onLabels(redraw);
+}

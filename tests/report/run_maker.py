@@ -1,0 +1,77 @@
+"""Run folders made from nothing, as the command line would write them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from coterie.files.tables import escape_name, write_csv
+
+TILE = 64
+COLUMNS = ROWS = 16
+
+
+def make_run(folder: Path, images: np.ndarray, labels: np.ndarray, **parts: Any) -> Path:
+    """A run folder of ``images`` (n, h, w) or (n, h, w, 3) uint8. ``parts``: names, confidence, positions, skipped, info,
+    with_thumbnails (indices of the images that get one; all by default)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    n = len(labels)
+    names = parts.get("names") or [f"photo-{i:05d}.png" for i in range(n)]
+    confidence = parts.get("confidence", np.linspace(1, 0, n))
+    rows = ((escape_name(a), int(b), f"{c:.4f}") for a, b, c in zip(names, labels, confidence, strict=True))
+    write_csv(folder / "assignments.csv", ["path", "label", "confidence"], rows)
+    skipped = parts.get("skipped", [])
+    write_csv(folder / "skipped.csv", ["path", "reason"], [(escape_name(a), b) for a, b in skipped])
+    if parts.get("positions") is not None:
+        np.save(folder / "map.npy", np.asarray(parts["positions"], dtype=np.float32))
+    write_thumbnails(folder / "thumbnails", images, parts.get("with_thumbnails"))
+    info = run_info(labels, len(skipped)) | parts.get("info", {})
+    (folder / "run.json").write_text(json.dumps(info), encoding="utf-8")
+    return folder
+
+
+def run_info(labels: np.ndarray, skipped: int) -> dict[str, Any]:
+    sizes = np.bincount(labels).tolist()
+    return {
+        "format": "coterie run",
+        "format_version": 1,
+        "status": "complete",
+        "coterie": "0.1.0",
+        "created": "2025-11-22T14:03:09+00:00",
+        "source": "photos/",
+        "method": "gdl",
+        "config": {"n_clusters": len(sizes), "features": "pixels", "graph": {"n_neighbors": 20, "scale": "local"}},
+        "images": {"n": len(labels), "shape": [1, 8, 8], "skipped": skipped, "duplicates": 0},
+        "clusters": {"n": len(sizes), "sizes": sizes},
+        "timings": {"read images": 0.8, "features": 0.31, "graph": 0.9, "linkage": 1.4, "map": 0.2},
+        "warnings": [],
+        "versions": {"coterie": "0.1.0", "python": "3.12.1", "numpy": "2.4.6", "torch": "2.13.0"},
+    }
+
+
+def write_thumbnails(folder: Path, images: np.ndarray, chosen: list[int] | None) -> None:
+    folder.mkdir(exist_ok=True)
+    kept = list(range(len(images))) if chosen is None else chosen
+    index = {"tile": TILE, "columns": COLUMNS, "rows": ROWS, "n": len(kept), "images": chosen}
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    mode = "L" if images.ndim == 3 else "RGB"
+    for number, start in enumerate(range(0, len(kept), COLUMNS * ROWS)):
+        sheet = Image.new(mode, (COLUMNS * TILE, ROWS * TILE))
+        for place, image in enumerate(kept[start : start + COLUMNS * ROWS]):
+            tile = Image.fromarray(images[image]).resize((TILE, TILE))
+            sheet.paste(tile, (place % COLUMNS * TILE, place // COLUMNS * TILE))
+        sheet.save(folder / f"sheet-{number:04d}.jpg", quality=85)
+
+
+def blobs(n: int, k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Coloured images (n, 8, 8, 3), labels, confidence and positions of k groups."""
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(k), rng.integers(0, k, n - k)])
+    shades = rng.integers(40, 215, (k, 1, 1, 3))
+    images = np.clip(shades[labels] + rng.integers(-40, 40, (n, 8, 8, 3)), 0, 255).astype(np.uint8)
+    middles = rng.normal(size=(k, 2)) * 6
+    positions = middles[labels] + rng.normal(size=(n, 2))
+    confidence = np.clip(1 - np.linalg.norm(positions - middles[labels], axis=1) / 4, 0, 1)
+    return images, labels, confidence, positions
