@@ -1,8 +1,8 @@
 """Model folders: ``model.safetensors`` beside ``model.json``.
 
-The numbers lie in safetensors, which holds nothing but numbers; everything else is JSON. Reading one therefore never runs
-code, and the checksum of the tensors stands in the JSON, so a damaged file is told from a good one before anything is built
-from it.
+The numbers lie in safetensors, which holds nothing but numbers; everything else is JSON. Reading one therefore never
+runs code, and the checksum of the tensors stands in the JSON, so a damaged file is told from a good one before anything
+is built from it.
 """
 
 import hashlib
@@ -68,8 +68,8 @@ def write_model(
 ) -> None:
     """Writes a model folder that appears complete or not at all; an older model in ``folder`` is replaced.
 
-    ``tensors`` are arrays of booleans, integers or floats. Raises ModelFileError when one holds NaN, OutputError when the
-    disk is full or ``folder`` holds something other than a model (which is never deleted).
+    ``tensors`` are arrays of booleans, integers or floats. Raises ModelFileError when one holds NaN, OutputError when
+    the disk is full or ``folder`` holds something other than a model (which is never deleted).
     """
     arrays = {name: _storable(name, array) for name, array in tensors.items()}
     _refuse_other_content(folder)
@@ -192,8 +192,8 @@ def _locate(folder: Path) -> Path:
 
 
 def _file_refusal(path: Path) -> str:
-    with suppress(OSError), path.open("rb") as file:
-        if path.suffix.lower() in _PICKLES or file.read(4).startswith(_PICKLE_STARTS):
+    with suppress(OSError):
+        if path.suffix.lower() in _PICKLES or _is_pickled(path):
             return _PICKLE_REFUSAL
     if path.name in (JSON_NAME, TENSORS_NAME):
         return "is one file of a model; give the folder that holds it."
@@ -268,14 +268,21 @@ def _read_tensors(path: Path, description: dict[str, Any]) -> dict[str, np.ndarr
 
 def _check_file(path: Path, description: dict[str, Any]) -> None:
     """Size and checksum, before anything inside is believed."""
-    with path.open("rb") as file:
-        if file.read(4).startswith(_PICKLE_STARTS):
-            raise ModelFileError(f"{path} {_PICKLE_REFUSAL}")
     size, expected = path.stat().st_size, description["bytes"]
+    if size == expected and _sha256(path) == description["sha256"]:
+        return
+    if _is_pickled(path):
+        raise ModelFileError(f"{path} {_PICKLE_REFUSAL}")
     if size < expected:
         raise ModelFileError(f"{path} is truncated ({size} of {expected} bytes); copy the model again or restore it.")
-    if size > expected or _sha256(path) != description["sha256"]:
-        raise ModelFileError(f"{path} is damaged: its sha256 differs from the one in {JSON_NAME}; restore the model.")
+    raise ModelFileError(f"{path} is damaged: its sha256 differs from the one in {JSON_NAME}; restore the model.")
+
+
+def _is_pickled(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(9)
+    # A safetensors file starts with the length of its header, which may look like a pickle by chance, and then a brace.
+    return start.startswith(_PICKLE_STARTS) and start[8:] != b"{"
 
 
 def _check_tensors(folder: Path, tensors: dict[str, np.ndarray], expected: dict[str, Any]) -> None:

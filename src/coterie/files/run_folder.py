@@ -44,7 +44,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """The run in ``path``; raises RunFolderError when it is missing, no run, unfinished, or from a newer release."""
+        """The run in ``path``; raises RunFolderError when it is missing, no run, unfinished, or too new."""
         path = Path(path)
         if not path.is_dir():
             raise RunFolderError(f"{path} is not a folder; expected a run folder written by coterie cluster.")
@@ -101,8 +101,9 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in LINKAGE_ARRAYS}
+            # Opened here because np.load leaves a damaged archive open.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in LINKAGE_ARRAYS}
         except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged archive
             raise _damaged(path, error) from error
 
