@@ -1,7 +1,7 @@
 """Every exception and warning of coterie.
 
-An error's text is one sentence that says what was wrong (with the value or the file), what was expected, and what to do.
-``exit_code`` is what the command line returns: 1 failed, 2 wrong usage.
+An error's text is one sentence that says what was wrong (with the value or the file), what was expected, and what to
+do. ``exit_code`` is what the command line returns: 1 failed, 2 wrong usage.
 """
 
 

@@ -1,1 +1,5 @@
-"""Deep methods, one file each. ``METHODS`` names them; the first, JULE, is on its way."""
+"""Deep methods, one file each. ``METHODS`` names them; JULE will be the first."""
+
+from coterie.clusterer import Clusterer
+
+METHODS: dict[str, type[Clusterer]] = {}

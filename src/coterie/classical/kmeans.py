@@ -1,0 +1,79 @@
+"""k-means, by scikit-learn: the baseline every table starts from."""
+
+import warnings
+
+import numpy as np
+from sklearn.cluster import KMeans as SklearnKMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from coterie.clusterer import Clusterer, check_n_clusters
+from coterie.errors import ClusterCountWarning, ConfigError
+from coterie.graphs.history import by_size
+from coterie.graphs.votes import own_share
+
+
+class KMeans(Clusterer):
+    """k-means (Lloyd) with ``n_init`` starts from k-means++.
+
+    n_clusters: 1 to n. n_init: starts, the best inertia wins; 10, as in JULE's baselines (jule.md C1). random_state:
+    seed. features, device: see ``GraphDegreeLinkage``.
+
+    After ``fit``: ``cluster_centers_`` (k, d), ``inertia_``. The membership of an image in a cluster is 1 / squared
+    distance to its centre, as in fuzzy c-means with m = 2; its confidence is own / (own + best other).
+    """
+
+    kind = "kmeans"
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        n_init: int = 10,
+        random_state: int | None = 0,
+        features: object = "auto",
+        device: str = "auto",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.n_init = n_init
+        self.random_state = random_state
+        self.features = features
+        self.device = device
+
+    def _check_parameters(self) -> None:
+        check_n_clusters(self.n_clusters)
+        if self.n_init < 1:
+            raise ConfigError(f"n_init is {self.n_init}; expected a whole number of at least 1")
+
+    def _fit_features(self, features: np.ndarray) -> None:
+        model = SklearnKMeans(self.n_clusters, n_init=self.n_init, random_state=self.random_state)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # said below, in our words
+            model.fit(features)
+        labels = by_size(model.labels_.astype(np.int64))
+        self.n_clusters_ = int(labels.max()) + 1
+        if self.n_clusters_ < self.n_clusters:
+            warnings.warn(
+                f"only {self.n_clusters_} of the {self.n_clusters} clusters have an image: the images are too alike",
+                ClusterCountWarning,
+                stacklevel=4,
+            )
+        first = np.unique(labels, return_index=True)[1]
+        self.cluster_centers_ = model.cluster_centers_[model.labels_[first]].astype(np.float32)
+        self.inertia_ = float(model.inertia_)
+        self.labels_ = labels
+        chunks = [self._memberships(features[i : i + 4096]) for i in range(0, len(features), 4096)]
+        shares = [own_share(rows, labels[i * 4096 : i * 4096 + len(rows)]) for i, rows in enumerate(chunks)]
+        self.confidence_ = np.concatenate(shares).astype(np.float32)
+
+    def _memberships(self, features: np.ndarray) -> np.ndarray:
+        centers = self.cluster_centers_.astype(np.float64)
+        rows = features.astype(np.float64)
+        sq_distances = (rows**2).sum(1)[:, None] - 2 * rows @ centers.T + (centers**2).sum(1)
+        memberships: np.ndarray = 1 / np.maximum(sq_distances, 1e-12)
+        return memberships
+
+    def _fitted_tensors(self) -> dict[str, np.ndarray]:
+        return {"cluster_centers": self.cluster_centers_}
+
+    def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        self.cluster_centers_ = tensors["cluster_centers"]
