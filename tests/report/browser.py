@@ -13,8 +13,9 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 FLAGS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-device-scale-factor=1",
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
+    "--force-device-scale-factor=1",
 ]  # fmt: skip
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
@@ -51,7 +52,9 @@ class Browser:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             self._send("DELETE", "", None)
         finally:
@@ -77,6 +80,10 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         return self._send("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
+    def run_async(self, script: str, *arguments: Any) -> Any:
+        """The value that the script hands to its last argument, a function."""
+        return self._send("POST", "/execute/async", {"script": script, "args": list(arguments)})
+
     def wait_for(self, condition: str, seconds: float = 10) -> Any:
         """The value of the JavaScript expression once it is true."""
         end = time.monotonic() + seconds
@@ -93,6 +100,8 @@ class Browser:
         return int(self.run("return document.querySelectorAll(arguments[0]).length", selector))
 
     def click(self, selector: str) -> None:
+        # in the middle of the window, clear of the bar at its top
+        self.run("document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })", selector)
         found = self._send("POST", "/element", {"using": "css selector", "value": selector})
         self._send("POST", f"/element/{found[ELEMENT]}/click", {})
 

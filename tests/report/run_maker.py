@@ -14,8 +14,8 @@ COLUMNS = ROWS = 16
 
 
 def make_run(folder: Path, images: np.ndarray, labels: np.ndarray, **parts: Any) -> Path:
-    """A run folder of ``images`` (n, h, w) or (n, h, w, 3) uint8. ``parts``: names, confidence, positions, skipped, info,
-    with_thumbnails (indices of the images that get one; all by default)."""
+    """A run folder of ``images`` (n, h, w) or (n, h, w, 3) uint8. ``parts``: names, confidence, positions, skipped,
+    info, with_thumbnails (indices of the images that get one; all by default)."""
     folder.mkdir(parents=True, exist_ok=True)
     n = len(labels)
     names = parts.get("names") or [f"photo-{i:05d}.png" for i in range(n)]

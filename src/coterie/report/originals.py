@@ -1,4 +1,7 @@
-"""Where the original of an image lies, as seen from the page: a relative address, so that run and photos can move together."""
+"""Where the original of an image lies, as seen from the page.
+
+The address is relative, so that a run and its photos can move together.
+"""
 
 import os
 from itertools import islice
@@ -13,8 +16,8 @@ UNKNOWN = "Where the originals lie is not known to this page: the source {source
 
 
 def originals(run: RunFolder) -> dict[str, Any]:
-    """``base``: the address that a name is appended to, relative to the page, or None; ``prefix``: what to put before a name to get
-    the path as the person wrote it; ``note``: the sentence to show where ``base`` is None."""
+    """``base``, the address that a name is appended to, relative to the page, or None; ``prefix``, what to put before a
+    name to get the path as the person wrote it; ``note``, the sentence to show where ``base`` is None."""
     source = str(run.info.get("source", ""))
     path = Path(source)
     root = _root(path, run.names) if source else None

@@ -1,8 +1,8 @@
 """Writes page.html: one file that shows a whole run, opens from the disk and needs no network.
 
-The page holds everything it shows: the style sheet, the script, the results as JSON and the thumbnails as base64 JPEG sheets.
-The sheets stand last, so that a browser draws the page while it still reads them; they make up nearly all of its size
-and are written one after the other, never held together.
+The page holds everything it shows: the style sheet, the script, the results as JSON and the thumbnails as base64 JPEG
+sheets. The sheets stand last, so that a browser draws the page while it still reads them; they make up nearly all of
+its size and are written one after the other, never held together.
 """
 
 import hashlib
@@ -42,8 +42,8 @@ SCRIPTS = (
 def write_page(run: Path | RunFolder) -> Path:
     """Path of the ``page.html`` written into the run folder, from what lies in that folder.
 
-    ``run`` is the folder of a complete run or an opened one. Raises RunFolderError when a part of it is missing or damaged and
-    OutputError when the page cannot be written; an earlier page is then untouched.
+    ``run`` is the folder of a complete run or an opened one. Raises RunFolderError when a part of it is missing or
+    damaged and OutputError when the page cannot be written; an earlier page is then untouched.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(Path(run))
     arrangement = arrange(folder.thumbnails, folder.labels, folder.confidence)
@@ -82,7 +82,7 @@ def _render(context: dict[str, Any], arrangement: Arrangement | None) -> Iterato
     template = environment.from_string(_static("page.html.j2", "templates"))
     sheets = (b64encode(sheet).decode("ascii") for sheet in jpeg_sheets(arrangement)) if arrangement else ()
     # Ours, or safe by construction; everything else on the page is escaped.
-    trusted = {name: Markup(context[name]) for name in ("data", "script", "style", "script_hash", "style_hash")}  # noqa: S704
+    trusted = {name: Markup(context[name]) for name in ("data", "script", "style", "script_hash", "style_hash")}
     yield from template.generate(**{**context, **trusted, "sheets": sheets})
 
 

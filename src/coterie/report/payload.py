@@ -37,8 +37,8 @@ def confidence_steps(confidence: np.ndarray) -> np.ndarray:
 def map_steps(positions: np.ndarray) -> np.ndarray:
     """(n, 2) uint16: positions on a grid of 65,535 steps along the longer side, both axes with the same step.
 
-    A screen shows a few thousand pixels at the deepest useful zoom, so the rounding is never seen. Positions that are not
-    finite come to lie in the middle.
+    A screen shows a few thousand pixels, so the rounding is not seen before the zoom is very deep. Positions that are
+    not finite come to lie in the middle.
     """
     finite = np.isfinite(positions).all(axis=1)
     if not finite.any():
@@ -48,7 +48,8 @@ def map_steps(positions: np.ndarray) -> np.ndarray:
     span = float((high - low).max()) or 1.0
     middle = (low + high) / 2
     steps = (np.where(finite[:, None], positions, middle) - low) / span * 65_535
-    return np.rint(np.clip(steps, 0, 65_535)).astype(np.uint16)
+    whole: np.ndarray = np.rint(np.clip(steps, 0, 65_535)).astype(np.uint16)
+    return whole
 
 
 def _tiles(arrangement: Arrangement, n: int) -> dict[str, Any]:

@@ -2,26 +2,31 @@
 
 from typing import Any
 
+ACCURACY = "The share of images in the right group, when groups and classes are paired off as well as possible."
+NMI = "How much knowing the group tells about the class: 0 nothing, 1 everything."
+PURITY = "The share of images whose class is the most frequent one in their group; rises with more groups."
+UNIFORMITY = "How even the sizes of the groups are."
+
 # key in run.json -> (name, meaning)
 MEANINGS = {
-    "accuracy": ("Accuracy (ACC)", "The share of images in the right group, when every group is matched with one class as well as possible."),
-    "acc": ("Accuracy (ACC)", "The share of images in the right group, when every group is matched with one class as well as possible."),
-    "nmi": ("NMI", "How much knowing the group tells about the class: 0 nothing, 1 everything."),
-    "nmi_geometric": ("NMI (geometric mean)", "How much knowing the group tells about the class: 0 nothing, 1 everything."),
+    "accuracy": ("Accuracy (ACC)", ACCURACY),
+    "acc": ("Accuracy (ACC)", ACCURACY),
+    "nmi": ("NMI", NMI),
+    "nmi_geometric": ("NMI (geometric mean)", NMI),
     "nmi_arithmetic": ("NMI (arithmetic mean)", "The same, divided by the arithmetic mean of the two entropies."),
-    "ari": ("Adjusted Rand index (ARI)", "Agreement on which pairs of images belong together: 0 as by chance, 1 perfect."),
-    "purity": ("Purity", "The share of images whose class is the most frequent one in their group; rises with the number of groups."),
+    "ari": ("Adjusted Rand index (ARI)", "Agreement on which images belong together: 0 as by chance, 1 perfect."),
+    "purity": ("Purity", PURITY),
     "bcubed_precision": ("BCubed precision", "For a typical image: the share of its group that is of its class."),
     "bcubed_recall": ("BCubed recall", "For a typical image: the share of its class that is in its group."),
-    "ui": ("Uniformity index (UI)", "How even the sizes of the groups are."),
-    "uniformity": ("Uniformity index (UI)", "How even the sizes of the groups are."),
+    "ui": ("Uniformity index (UI)", UNIFORMITY),
+    "uniformity": ("Uniformity index (UI)", UNIFORMITY),
     "n_matched": ("Images with a known class", "The images these scores were computed on."),
     "n_classes": ("Known classes", "The number of different classes among them."),
-}  # fmt: skip
+}
 
 
 def score_rows(scores: Any) -> list[dict[str, str]]:
-    """Rows with ``name``, ``value`` and ``meaning`` for the scores of run.json; a score we do not know keeps its own name."""
+    """``name``, ``value`` and ``meaning`` of each score in run.json; a score we do not know keeps its own name."""
     if not isinstance(scores, dict):
         return []
     rows = []

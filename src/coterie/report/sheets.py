@@ -1,7 +1,8 @@
 """The thumbnails in the order in which the page shows them.
 
-The sheets of a run hold the images in the order of the source, so one screen of a group would need nearly all of them. Here the tiles
-are laid out group by group, most typical first: a card or a page of an opened group then needs one or two sheets.
+The sheets of a run hold the images in the order of the source, so one screen of a group would need nearly all of them.
+Here the tiles are laid out group by group, most typical first: a card or a page of an opened group then needs one or
+two sheets.
 """
 
 from collections.abc import Iterator

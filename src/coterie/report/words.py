@@ -10,7 +10,11 @@ from coterie.files.run_folder import RunFolder
 from coterie.report.scores import score_rows
 
 METHODS = {"gdl": "graph degree linkage", "kmeans": "k-means"}
-FEATURES = {"pixels": "their pixels", "efficientnet-lite0": "the EfficientNet-Lite0 encoder"}
+FEATURES = {
+    "pixels": "their pixels",
+    # Said wherever a score may follow: the encoder has seen labels, though not those of this run.
+    "efficientnet-lite0": "what the EfficientNet-Lite0 encoder (trained on labelled ImageNet photos) sees in them",
+}
 
 
 def words(run: RunFolder) -> dict[str, Any]:
@@ -19,6 +23,7 @@ def words(run: RunFolder) -> dict[str, Any]:
     return {
         "title": f"{_source(info)}: {_headline(run)}",
         "headline": _headline(run),
+        "source": _source(info),
         "lead": _lead(info),
         "verdict": _verdict(run),
         "warnings": [_warning(entry) for entry in _list(info.get("warnings"))],
@@ -44,13 +49,13 @@ def duration(seconds: float) -> str:
 
 
 def moment(text: object) -> str:
-    """'22 November 2025, 14:03 UTC' from an ISO time; the text itself when it is none."""
+    """'22 Nov 2025, 14:03 UTC' from an ISO time; the text itself when it is none."""
     try:
         when = datetime.fromisoformat(str(text))
     except ValueError:
         return str(text)
     zone = " UTC" if when.utcoffset() is not None and not when.utcoffset() else ""
-    return f"{when.day} {when:%B %Y, %H:%M}{zone}"
+    return f"{when.day} {when:%b %Y, %H:%M}{zone}"
 
 
 def plural(n: int, word: str) -> str:
@@ -70,8 +75,8 @@ def _headline(run: RunFolder) -> str:
 def _lead(info: dict[str, Any]) -> str:
     method = METHODS.get(str(info.get("method")), str(info.get("method")))
     features = _setting(info, "features")
-    by = f" by comparing {FEATURES.get(features, features)}" if features else ""
-    return f"From {_source(info)}, put into groups with {method}{by}. No labels were used."
+    compared = f", which compared {FEATURES.get(features, features)}" if features else ""
+    return f"put into groups by {method}{compared}."
 
 
 def _verdict(run: RunFolder) -> str:
@@ -108,8 +113,7 @@ def _facts(run: RunFolder) -> list[tuple[str, str]]:
     groups = f"{len(np.unique(run.labels[run.labels >= 0])):,}"
     chosen = "found automatically" if asked == "auto" or info.get("choice") else "as asked" if asked == groups else ""
     facts = [
-        ("Images", f"{len(run.names):,}"),
-        ("Groups", f"{groups} ({chosen})" if chosen else groups),
+        ("Groups", f"{groups}, {chosen}" if chosen else groups),
         ("Left out", f"{len(run.skipped):,}"),
         ("Method", METHODS.get(str(info.get("method")), str(info.get("method")))),
         ("Features", _setting(info, "features")),
@@ -162,7 +166,9 @@ def _blocks(info: dict[str, Any]) -> list[dict[str, Any]]:
 def flattened(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     """('graph.scale', 'local') for every leaf of nested dicts; lists are written out with commas."""
     if isinstance(value, dict):
-        return [pair for key, inner in value.items() for pair in flattened(inner, f"{prefix}.{key}" if prefix else str(key))]
+        return [
+            pair for key, inner in value.items() for pair in flattened(inner, f"{prefix}.{key}" if prefix else str(key))
+        ]
     if isinstance(value, list):
         return [(prefix, ", ".join(_figure(item) for item in value))]
     return [(prefix, _figure(value))] if prefix else []

@@ -41,6 +41,17 @@ function card(group) {
   return node;
 }
 
+// The first screen: the most typical images of the largest groups, so that the result is seen before it is read.
+function drawMosaic() {
+  const groups = [...state.groups].sort(ORDERS.largest).slice(0, TYPICAL).sort(ORDERS.number);
+  const images = [];
+  for (let rank = 0; images.length < TYPICAL && groups.some((group) => rank < group.size); rank++) {
+    images.push(...groups.filter((group) => rank < group.size).map((group) => group.images[rank]));
+  }
+  const pictured = images.filter(hasThumb).slice(0, TYPICAL);
+  document.getElementById("mosaic").replaceChildren(...pictured.map((image) => thumb(image, { decorative: true })));
+}
+
 function startGroups() {
   const grid = document.getElementById("cards");
   const order = document.getElementById("card-order");
@@ -66,4 +77,5 @@ function startGroups() {
   order.addEventListener("change", redraw);
   more.addEventListener("click", append);
   onLabels(redraw);
+  onLabels(drawMosaic);
 }

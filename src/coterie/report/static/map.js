@@ -91,8 +91,9 @@ function startMap() {
     if (image < 0) return;
     const x = camera.screenX(xs[image]);
     const y = camera.screenY(ys[image]);
-    const facts = el("span", { class: "small" }, dot(state.labels[image]), `${groupName(state.labels[image])} · confidence ${share(confidenceOf(image))}`);
-    tip.replaceChildren(thumb(image, { now: true, decorative: true }), el("b", {}, el("bdi", {}, lastPart(data.names[image]))), facts);
+    const facts = [el("span", { class: "small" }, dot(state.labels[image]), groupName(state.labels[image]))];
+    if (Number.isFinite(confidenceOf(image))) facts.push(el("span", { class: "small" }, `Confidence ${share(confidenceOf(image))}`));
+    tip.replaceChildren(thumb(image, { now: true, decorative: true }), el("b", {}, el("bdi", {}, lastPart(data.names[image]))), ...facts);
     tip.style.left = `${Math.max(4, Math.min(x + 16, camera.view.width - tip.offsetWidth - 4))}px`;
     tip.style.top = `${y + 16 + tip.offsetHeight > camera.view.height ? Math.max(4, y - tip.offsetHeight - 16) : y + 16}px`;
     ring.style.left = `${x}px`;

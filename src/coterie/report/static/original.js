@@ -36,7 +36,7 @@ async function copyText(text) {
 }
 
 function copyButton(text) {
-  const button = el("button", { type: "button", class: "quiet" }, "Copy path");
+  const button = el("button", { type: "button", class: "button" }, "Copy path");
   button.addEventListener("click", async () => {
     button.textContent = (await copyText(text)) ? "Copied" : "Select the path to copy it";
     setTimeout(() => (button.textContent = "Copy path"), 1600);
@@ -53,7 +53,10 @@ function bestPicture(image, note) {
     return frame;
   }
   const original = el("img", { alt: shown(data.names[image]) });
-  original.addEventListener("load", () => frame.replaceChildren(original));
+  original.addEventListener("load", () => {
+    original.classList.toggle("tiny", Math.max(original.naturalWidth, original.naturalHeight) <= 64);
+    frame.replaceChildren(original);
+  });
   original.addEventListener("error", () => {
     note.textContent =
       "The original could not be shown: it is missing (the folder or this page was moved), or the browser does not read its format.";

@@ -51,21 +51,29 @@ function paintDots(context, camera, stamps, xs, ys, isolated) {
   }
 }
 
-// One picture per cell of the screen, the most typical image of that cell.
+// As many pictures as fit without covering each other, the more typical image first. Only the best image of each small cell of
+// the screen is a candidate, so that the work does not grow with the number of images beyond one look at each.
 function pickPictures(camera, xs, ys, isolated) {
   const { view } = camera;
-  const columns = Math.ceil(view.width / PICTURE) + 1;
+  const cellEdge = PICTURE / 2;
+  const columns = Math.ceil(view.width / cellEdge) + 1;
   const best = new Map();
   for (let i = 0; i < xs.length; i++) {
     if (!hasThumb(i) || (isolated !== null && state.labels[i] !== isolated)) continue;
     const x = camera.screenX(xs[i]);
     const y = camera.screenY(ys[i]);
     if (x < 0 || y < 0 || x > view.width || y > view.height) continue;
-    const cell = Math.floor(y / PICTURE) * columns + Math.floor(x / PICTURE);
+    const cell = Math.floor(y / cellEdge) * columns + Math.floor(x / cellEdge);
     const held = best.get(cell);
     if (held === undefined || stored[i] > stored[held]) best.set(cell, i);
   }
-  return [...best.values()].sort((a, b) => tileOf[a] - tileOf[b]); // sheet by sheet
+  const placed = [];
+  for (const i of [...best.values()].sort((a, b) => stored[b] - stored[a])) {
+    const [x, y] = [camera.screenX(xs[i]), camera.screenY(ys[i])];
+    const free = placed.every((other) => Math.abs(other.x - x) >= PICTURE || Math.abs(other.y - y) >= PICTURE);
+    if (free) placed.push({ image: i, x, y });
+  }
+  return placed.map(({ image }) => image).sort((a, b) => tileOf[a] - tileOf[b]); // sheet by sheet
 }
 
 function paintPicture(context, source, image, x, y, ratio) {
@@ -80,17 +88,20 @@ function paintPicture(context, source, image, x, y, ratio) {
 function paintNumbers(context, camera, centres, isolated, ink, paper) {
   if (centres.length > LABELLED_GROUPS) return;
   const ratio = context.canvas.width / camera.view.width;
-  context.font = `600 ${13 * ratio}px system-ui, sans-serif`;
+  context.font = `600 ${12 * ratio}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.lineJoin = "round";
   for (const { id, x, y } of centres) {
     if (id < 0 || (isolated !== null && id !== isolated)) continue;
-    const at = [String(id), camera.screenX(x) * ratio, camera.screenY(y) * ratio];
-    context.lineWidth = 4 * ratio;
-    context.strokeStyle = paper;
-    context.strokeText(...at);
+    const [px, py] = [camera.screenX(x) * ratio, camera.screenY(y) * ratio];
+    context.beginPath();
+    context.arc(px, py, 12 * ratio, 0, 2 * Math.PI);
+    context.fillStyle = paper;
+    context.fill();
+    context.lineWidth = 2.5 * ratio;
+    context.strokeStyle = colourOf(id);
+    context.stroke();
     context.fillStyle = ink;
-    context.fillText(...at);
+    context.fillText(String(id), px, py + ratio);
   }
 }

@@ -12,10 +12,10 @@ function svg(tag, attributes, text) {
 function sizeSentence(sorted) {
   const [largest, smallest] = [sorted[0], sorted[sorted.length - 1]];
   if (sorted.length === 1) return `All ${plural(largest.size, "image")} are in one group.`;
-  const middle = sorted[Math.floor(sorted.length / 2)].size;
+  const middle = sorted[Math.ceil(sorted.length / 2) - 1].size;
   return (
     `The largest group (${groupName(largest.id)}) holds ${plural(largest.size, "image")}, ` +
-    `the smallest (${groupName(smallest.id)}) ${count.format(smallest.size)}; a middling one holds ${count.format(middle)}.`
+    `the smallest (${groupName(smallest.id)}) ${count.format(smallest.size)}; half of the groups hold ${count.format(middle)} or more.`
   );
 }
 
@@ -28,6 +28,8 @@ function drawSizes(box, sorted) {
   const tallest = sorted[0].size;
   const chart = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": sizeSentence(sorted) });
   const mean = sorted.reduce((sum, group) => sum + group.size, 0) / sorted.length;
+  const level = base - ((base - 22) * mean) / tallest;
+  chart.append(svg("line", { class: "mean", x1: 0, x2: width, y1: level, y2: level }));
   sorted.forEach((group, index) => {
     const middle = step * (index + 0.5);
     const tall = Math.max(1.5, ((base - 22) * group.size) / tallest);
@@ -40,8 +42,6 @@ function drawSizes(box, sorted) {
     mark.addEventListener("click", () => openGroup(group.id));
     chart.append(mark);
   });
-  const level = base - ((base - 22) * mean) / tallest;
-  chart.append(svg("line", { class: "mean", x1: 0, x2: width, y1: level, y2: level }));
   chart.append(svg("line", { class: "floor", x1: 0, x2: width, y1: base, y2: base }));
   box.replaceChildren(chart);
 }
