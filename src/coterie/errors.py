@@ -82,6 +82,10 @@ class DuplicateImagesWarning(CoterieWarning):
     """Some images are exact copies of others."""
 
 
+class FeaturesWarning(CoterieWarning):
+    """Simpler features than the images deserve are used, because a better kind is not installed."""
+
+
 class ClusterCountWarning(CoterieWarning):
     """The number of clusters returned is not the number that was asked for."""
 
