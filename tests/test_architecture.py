@@ -15,7 +15,7 @@ ARROWS: dict[str, set[str]] = {
     "evidence": {"methods", "classical", "metrics", "files", "images"},
     "methods": {"nets", "graphs", "training", "images", "clusterer"},
     "classical": {"graphs", "clusterer", "images"},
-    "clusterer": {"files", "images"},
+    "clusterer": {"files", "images", "graphs"},
     "training": {"files"},
     "images": {"nets", "files"},
     "files": set(),

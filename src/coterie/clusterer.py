@@ -1,10 +1,11 @@
 """The contract every clusterer keeps: fit, predict, predict_proba, transform, save, load."""
 
 import os
+import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
@@ -12,11 +13,19 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from coterie.errors import ConfigError, ModelFileError
 from coterie.files.model_file import ModelFile, read_model, write_model
+from coterie.graphs.votes import own_share
 from coterie.images.features import FeatureExtractor, extractor_from_saved, make_extractor
 from coterie.images.options import StoreOptions
 from coterie.images.store import ImageStore, open_images
 
 CHUNK = 4096  # new images placed at a time, so that memory does not grow with their number
+
+
+class Assignment(NamedTuple):
+    """labels (m,) int64 in 0..k-1; confidence (m,) float32 in 0..1, 0.5 when another cluster fits as well."""
+
+    labels: np.ndarray
+    confidence: np.ndarray
 
 
 class Clusterer(BaseEstimator, ClusterMixin):
@@ -34,21 +43,34 @@ class Clusterer(BaseEstimator, ClusterMixin):
     def fit(self, X: Any, y: object = None) -> Self:  # noqa: ARG002 (scikit-learn passes it)
         """Groups ``X``: a folder, zip, manifest or list of files, an ImageStore, uint8 or float images (n, h, w[, c]),
         or features (n, d), which are used as they are. ``y`` is ignored: labels never enter a fit."""
-        self._check_parameters()
+        self.check_parameters()
+        began = time.perf_counter()
         features = self._describe_new(X)
         self._check_count(len(features))
+        described = time.perf_counter()
         self.embedding_ = features
         self._fit_features(features)
+        self.timings_ = {"features": described - began, "grouping": time.perf_counter() - described}
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Labels (m,) int64 of new images, given as to ``fit``."""
-        labels: np.ndarray = np.concatenate([rows.argmax(axis=1) for rows in self._membership_chunks(X)])
-        return labels.astype(np.int64)
+        return self.assign(X).labels
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """(m, k) shares of each cluster in each new image's memberships; rows sum to 1."""
         return np.concatenate([rows / rows.sum(axis=1, keepdims=True) for rows in self._membership_chunks(X)])
+
+    def assign(self, X: Any) -> "Assignment":
+        """Label and confidence of each new image: own / (own + best other) of its memberships."""
+        parts = []
+        for rows in self._membership_chunks(X):
+            labels = rows.argmax(axis=1)
+            parts.append((labels, own_share(rows, labels)))
+        return Assignment(
+            np.concatenate([labels for labels, _ in parts]).astype(np.int64),
+            np.concatenate([share for _, share in parts]).astype(np.float32),
+        )
 
     def transform(self, X: Any) -> np.ndarray:
         """The embedding (m, d) float32 of new images."""
@@ -99,9 +121,10 @@ class Clusterer(BaseEstimator, ClusterMixin):
         self._restore_tensors(model.tensors)
         return self
 
-    def _membership_chunks(self, X: Any) -> list[np.ndarray]:
+    def _membership_chunks(self, X: Any) -> Iterator[np.ndarray]:
         features = self.transform(X)
-        return [self._memberships(features[i : i + CHUNK]) for i in range(0, len(features), CHUNK)]
+        for begin in range(0, len(features), CHUNK):
+            yield self._memberships(features[begin : begin + CHUNK])
 
     def _describe_new(self, X: Any) -> np.ndarray:
         if not is_images(X):
@@ -134,7 +157,7 @@ class Clusterer(BaseEstimator, ClusterMixin):
                 f"n_clusters is {k}, but there are only n_samples={n} images; ask for at most {n} clusters"
             )
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
         """Raises ConfigError for a parameter outside its range."""
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ class KMeans(Clusterer):
         self.features = features
         self.device = device
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
         check_n_clusters(self.n_clusters)
         if self.n_init < 1:
             raise ConfigError(f"n_init is {self.n_init}; expected a whole number of at least 1")

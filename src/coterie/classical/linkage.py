@@ -81,7 +81,7 @@ class GraphDegreeLinkage(Clusterer):
         super().fit(X, y)
         return self
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
         check_n_clusters(self.n_clusters, auto=True)
         _check_choice("scale", self.scale, ("local", "global"))
         _check_choice("update", self.update, tuple(UPDATES))
@@ -106,7 +106,7 @@ class GraphDegreeLinkage(Clusterer):
         self.confidence_ = confidence(neighbors.indices, weights, self.labels_, self.labels_, self.n_clusters_)
 
     def _fit_precomputed(self, W: Any) -> Self:
-        self._check_parameters()
+        self.check_parameters()
         graph = _checked_graph(W)
         self._check_count(len(graph.indptr) - 1)
         self.extractor_, self.embedding_ = None, np.empty((len(graph.indptr) - 1, 0), np.float32)

@@ -12,8 +12,8 @@ UMAP_UP_TO = 20_000  # images; beyond, UMAP takes minutes on a laptop, so "auto"
 def flat_map(embedding: np.ndarray, *, method: str = "auto", seed: int = 0) -> np.ndarray:
     """(n, 2) float32 positions of the rows of ``embedding`` (n, d).
 
-    method: ``pca``, the two directions of largest variance; ``umap`` (extra ``map``), neighbourhoods kept together; ``auto``: UMAP
-    where it is installed and n is at most 20,000, else PCA.
+    method: ``pca``, the two directions of largest variance; ``umap`` (extra ``map``), neighbourhoods kept together;
+    ``auto``: UMAP where it is installed and n is at most 20,000, else PCA.
     """
     if method not in ("auto", "pca", "umap"):
         raise ConfigError(f"--map {method!r} is not a map; expected auto, pca or umap")

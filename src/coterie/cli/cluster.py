@@ -1,0 +1,175 @@
+"""`coterie cluster PATH`: the main job, from a folder of images to a run folder with a page and a model."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from coterie.cli.options import (
+    Background,
+    Device,
+    Fit,
+    FollowLinks,
+    Force,
+    Grey,
+    MaxBad,
+    MaxPixels,
+    Size,
+    Source,
+    Strict,
+    Workers,
+    parse_features,
+    parse_n_clusters,
+    parse_size,
+)  # fmt: skip
+from coterie.cli.terminal import noted_warnings, say
+from coterie.errors import ConfigError, OutputError
+from coterie.images.options import MAX_PIXELS
+
+DONE_WITH_WARNINGS = 3
+
+
+def cluster(
+    path: Source,
+    k: Annotated[str, typer.Option("-k", "--n-clusters", help="How many groups, or auto.")] = "auto",
+    method: Annotated[str, typer.Option(help="gdl (graph degree linkage) or kmeans; see `coterie methods`.")] = "gdl",
+    features: Annotated[
+        str, typer.Option(help="auto, pixels, efficientnet-lite0, or a .npy with one row per image.")
+    ] = "auto",
+    out: Annotated[Path | None, typer.Option(help="The run folder; NAME-groups beside you when absent.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Known classes, for scores only: a CSV (path,class), or `folders`.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    device: Device = "auto",
+    size: Size = "auto",
+    fit: Fit = "crop",
+    grey: Grey = None,
+    background: Background = "white",
+    max_pixels: MaxPixels = MAX_PIXELS,
+    max_bad: MaxBad = 0.5,
+    workers: Workers = -1,
+    follow_links: FollowLinks = False,
+    neighbors: Annotated[int, typer.Option(help="gdl: neighbours each image is linked to.")] = 20,
+    scale: Annotated[str, typer.Option(help="gdl: local or global scale of the affinity.")] = "local",
+    search: Annotated[str, typer.Option(help="gdl: auto, exact, faiss, ivf, hnsw or nndescent.")] = "auto",
+    map_: Annotated[str, typer.Option("--map", help="The 2-D map: auto, pca or umap.")] = "auto",
+    force: Force = False,
+    strict: Strict = False,
+) -> None:
+    """Group the images under PATH; writes a run folder with a page to look at and a model for new images."""
+    from coterie.cli.workers import worker_count
+
+    asked = {"n_clusters": parse_n_clusters(k), "n_neighbors": neighbors, "scale": scale, "search": search}
+    model = make_clusterer(method, asked, features=parse_features(features), seed=seed, device=device)
+    reading = {
+        "size": parse_size(size), "fit": fit, "grey": "auto" if grey is None else grey, "background": background,
+        "max_pixels": max_pixels, "max_bad": max_bad, "workers": worker_count(workers), "follow_links": follow_links,
+    }  # fmt: skip
+    target = out or default_run_folder(path)
+    refuse_taken(target, force=force)
+    job = Job(path, target, method, model, reading, classes, seed, map_)
+    n_warnings = run(job)
+    if strict and n_warnings:
+        raise typer.Exit(DONE_WITH_WARNINGS)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the main job: where from, where to, with what."""
+
+    source: str
+    out: Path
+    method: str
+    model: Any
+    reading: dict[str, Any]
+    classes: str | None
+    seed: int
+    map: str
+
+
+def make_clusterer(method: str, asked: dict[str, Any], *, features: Any, seed: int, device: str) -> Any:
+    """The clusterer called ``method``, with those of the asked parameters that it has; checked before any image is
+    read.
+    """
+    from coterie.classical import CLASSICAL
+    from coterie.methods import METHODS
+
+    known = CLASSICAL | METHODS
+    if method not in known:
+        raise ConfigError(f"--method {method!r} is not known; expected one of {', '.join(known)}")
+    model = known[method]()
+    own = model.get_params()
+    given = asked | {"random_state": seed, "features": features, "device": device}
+    model.set_params(**{name: value for name, value in given.items() if name in own})
+    model.check_parameters()
+    return model
+
+
+def default_run_folder(source: str) -> Path:
+    """NAME-groups in the current folder, for a source called NAME."""
+    name = Path(source).resolve().name
+    return Path(f"{name.split('.')[0] or 'images'}-groups")
+
+
+def refuse_taken(out: Path, *, force: bool) -> None:
+    """OutputError when ``out`` already holds something and nobody said to replace it."""
+    if force or not out.exists():
+        return
+    if not out.is_dir():
+        raise OutputError(f"{out} is a file; give --out a folder")
+    if any(item.name != ".lock" for item in out.iterdir()):
+        raise OutputError(f"{out} is not empty; give another --out, or --force to replace the run in it")
+
+
+def run(job: Job) -> int:
+    """Does the job and says what came out; the number of warnings given."""
+    from coterie.cli.run_writer import RunWriter
+    from coterie.files.folders import probe_writable
+    from coterie.files.lock import RunLock
+
+    probe_writable(job.out)
+    with RunLock(job.out), noted_warnings() as noted:
+        writer = RunWriter(job.out, noted)
+        writer.begin()
+        began = time.perf_counter()
+        store = _read(job, writer)
+        _group(job, writer, store)
+        scores = writer.write(job, store)
+    _summary(job, scores, time.perf_counter() - began)
+    return len(noted)
+
+
+def _read(job: Job, writer: Any) -> Any:
+    from coterie.images.store import open_images
+
+    with writer.stage("read images"):
+        store = open_images(job.source, progress=True, **job.reading)
+    channels, height, width = store.shape
+    skipped = f", skipped {len(store.skipped):,}, see {job.out / 'skipped.csv'}" if store.skipped else ""
+    again = " (decoded by an earlier run)" if store.reused else ""
+    colour = "grey" if channels == 1 else "colour"
+    say(f"read {len(store):,} images as {height} x {width} {colour}{again}{skipped}")
+    return store
+
+
+def _group(job: Job, writer: Any, store: Any) -> None:
+    job.model.fit(store)
+    writer.timings |= job.model.timings_
+    described = job.model.extractor_.name
+    choice = getattr(job.model, "choice_", None)
+    chosen = f" (chosen; next best {', '.join(str(k) for k, _ in choice.runners_up[:3])})" if choice else ""
+    say(f"found {job.model.n_clusters_} groups by {job.method} on {described}{chosen}")
+
+
+def _summary(job: Job, scores: dict[str, Any] | None, seconds: float) -> None:
+    import numpy as np
+
+    sizes = np.bincount(job.model.labels_)
+    shown = ", ".join(f"{size:,}" for size in sizes[:12]) + (", ..." if len(sizes) > 12 else "")
+    say(f"sizes: {shown}")
+    if scores is not None:
+        say("scores: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items() if isinstance(value, float)))
+    say(f"done in {seconds:.1f} s; the page: {(job.out / 'page.html').resolve()}")

@@ -1,0 +1,113 @@
+"""`coterie export RUN --to folders|csv|parquet`: hands the groups over; originals are linked or copied, never moved."""
+
+import os
+import shutil
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from coterie.cli.options import RunArgument
+from coterie.cli.terminal import note, say
+from coterie.errors import OutputError, SourceError
+from coterie.files.run_folder import RunFolder
+
+
+class Target(StrEnum):
+    """What can be written."""
+
+    FOLDERS = "folders"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+def export(
+    run: RunArgument,
+    to: Annotated[Target, typer.Option(help="One folder per group, one CSV, or one Parquet file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to; RUN-export[.csv|.parquet] beside you when absent.")
+    ] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="folders: copy the files instead of linking to them.")] = False,
+) -> None:
+    """Hand the groups of RUN over: folders of links (or copies), a CSV, or a Parquet file."""
+    folder = RunFolder.open(run)
+    name = f"{folder.path.resolve().name}-export"
+    target = out or Path(name if to is Target.FOLDERS else f"{name}.{to}")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise OutputError(f"{target} exists; give another --out")
+    if to is Target.FOLDERS:
+        n_written, n_missing = write_folders(folder, target, copy=copy)
+        if n_missing:
+            note(f"note: {n_missing:,} originals are no longer where they were and were left out")
+    else:
+        n_written = write_table(folder, target, to)
+    say(f"exported {n_written:,} images to {target}")
+
+
+def write_table(folder: RunFolder, target: Path, to: Target) -> int:
+    """One row per image: path, label, confidence."""
+    from coterie.files.csv_files import write_csv
+    from coterie.files.escape import escape_name
+    from coterie.files.tables import write_parquet
+
+    names = [escape_name(name) for name in folder.names]
+    if to is Target.PARQUET:
+        columns: dict[str, Any] = {"path": names, "label": folder.labels, "confidence": folder.confidence}
+        write_parquet(target, columns)
+    else:
+        rows = zip(names, folder.labels.tolist(), folder.confidence.tolist(), strict=True)
+        write_csv(target, ["path", "label", "confidence"], ([n, label, f"{c:.4f}"] for n, label, c in rows))
+    return len(names)
+
+
+def write_folders(folder: RunFolder, target: Path, *, copy: bool) -> tuple[int, int]:
+    """(images written, originals missing): ``target``/group-00/..., a link or copy of each original, largest group
+    first.
+    """
+    paths = original_paths(folder)
+    digits = max(2, len(str(int(folder.labels.max()))))
+    n_written, n_missing = 0, 0
+    for name, label in zip(folder.names, folder.labels.tolist(), strict=True):
+        original = paths.get(name)
+        if original is None or not original.is_file():
+            n_missing += 1
+            continue
+        place = target / f"group-{label:0{digits}d}"
+        place.mkdir(parents=True, exist_ok=True)
+        _hand_over(original, _free_name(place, original.name), copy=copy)
+        n_written += 1
+    return n_written, n_missing
+
+
+def original_paths(folder: RunFolder) -> dict[str, Path]:
+    """Where the file of each name lies; SourceError when the images never were files of their own."""
+    from coterie.images.find import find_images
+
+    source = str(folder.info.get("source", ""))
+    if source.lower().endswith((".npy", ".npz")):
+        raise SourceError(f"{source} is an array, so there are no files to hand over; export csv or parquet instead")
+    found = find_images(source, follow_links=True)
+    if found.kind in ("zip", "tar"):
+        raise SourceError(f"{source} is an archive; unpack it yourself, or export csv or parquet instead")
+    return {entry.name: Path(str(entry.location)) for entry in found.entries}
+
+
+def _hand_over(original: Path, target: Path, *, copy: bool) -> None:
+    try:
+        if copy:
+            shutil.copy2(original, target)
+        else:
+            target.symlink_to(original.resolve())
+    except OSError as error:
+        advice = "" if copy else "; this file system may not allow links: use --copy"
+        raise OutputError(f"{target} cannot be written ({os.strerror(error.errno or 0)}){advice}") from error
+
+
+def _free_name(place: Path, name: str) -> Path:
+    """``name`` in ``place``, numbered when images of the same name from several folders meet there."""
+    target, number = place / name, 1
+    while os.path.lexists(target):
+        number += 1
+        target = place / f"{Path(name).stem}-{number}{Path(name).suffix}"
+    return target

@@ -1,0 +1,81 @@
+"""`coterie`: the commands, and what an error looks like to a person.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but with skipped files or warnings, under ``--strict``; 130
+interrupted. Nothing heavy is imported here: ``coterie --help`` must answer at once.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from coterie import __version__
+from coterie.cli.check import check
+from coterie.cli.cluster import cluster
+from coterie.cli.evaluate import evaluate
+from coterie.cli.export import export
+from coterie.cli.methods import methods
+from coterie.cli.predict import predict
+from coterie.cli.terminal import fail, make_printable
+from coterie.cli.view import view
+from coterie.errors import CoterieError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="coterie",
+    help="Group unlabelled images: `coterie cluster photos/` finds the groups, shows them, and keeps a model of them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (cluster, predict, evaluate, view, export, check, methods):
+    app.command()(command)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"coterie {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    version: Annotated[  # noqa: ARG001 (its callback does the work)
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+    if debug:
+        os.environ["COTERIE_DEBUG"] = "1"
+
+
+def main() -> None:
+    """The entry point: runs the command and turns errors into one line and an exit code."""
+    make_printable()
+    try:
+        app(standalone_mode=True)
+    except CoterieError as error:
+        _reraise_for_debugging()
+        fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        fail("interrupted; what was finished is kept", INTERRUPTED)
+    except BrokenPipeError:  # the reader (head, less) has gone: nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except MemoryError:
+        _reraise_for_debugging()
+        fail("out of memory; use a smaller --size, fewer images, or a machine with more", 1)
+
+
+def _reraise_for_debugging() -> None:
+    if os.environ.get("COTERIE_DEBUG") == "1":
+        raise  # noqa: PLE0704 (called from an except block only)
+
+
+if __name__ == "__main__":
+    main()

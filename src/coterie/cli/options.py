@@ -1,0 +1,55 @@
+"""Options that several commands share, declared once so that they read the same everywhere."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from coterie.errors import ConfigError
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `coterie cluster` wrote.")]
+Source = Annotated[
+    str, typer.Argument(metavar="PATH", help="A folder, zip, tar, manifest (.txt, .csv), .npy or .npz of images.")
+]
+Size = Annotated[str, typer.Option(help="Working size: one side, HEIGHTxWIDTH, or auto.")]
+Fit = Annotated[str, typer.Option(help="What happens to another shape: crop, pad or stretch.")]
+Grey = Annotated[
+    bool | None, typer.Option("--grey/--colour", help="One channel or three; chosen by looking when absent.")
+]
+Background = Annotated[str, typer.Option(help="Colour under transparent pixels and around padded images.")]
+MaxPixels = Annotated[int, typer.Option(help="Images with more pixels are skipped before they are decoded.")]
+MaxBad = Annotated[float, typer.Option(help="Stop when a larger share of the files cannot be read.")]
+Workers = Annotated[int, typer.Option(help="Threads that decode; -1 for one per core.")]
+FollowLinks = Annotated[bool, typer.Option("--follow-links", help="Also walk into folders that are links.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 when files were skipped or a warning was given.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+
+
+def parse_size(text: str) -> int | tuple[int, int] | Literal["auto"]:
+    """ "auto", 64 or "48x64" as ``open_images`` wants it."""
+    if text == "auto":
+        return "auto"
+    if match := re.fullmatch(r"(\d+)(?:[xX](\d+))?", text.strip()):
+        height, width = match.groups()
+        return (int(height), int(width)) if width else int(height)
+    raise ConfigError(f"--size {text!r} is not a size; give auto, one side such as 64, or HEIGHTxWIDTH such as 48x64")
+
+
+def parse_n_clusters(text: str) -> int | Literal["auto"]:
+    """ "auto" or a whole number of at least 1."""
+    if text == "auto":
+        return "auto"
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise ConfigError(f"-k {text!r} is not a number of clusters; give auto or a whole number of at least 1")
+    return number
+
+
+def parse_features(text: str) -> Any:
+    """The features option as ``make_extractor`` wants it: a known name stays a name, a path becomes a Path."""
+    return Path(text) if Path(text).suffix.lower() in (".npy", ".npz") else text

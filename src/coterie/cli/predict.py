@@ -1,0 +1,56 @@
+"""`coterie predict RUN PATH`: the groups of new images, by the model of a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coterie.cli.options import Force, RunArgument, Source, Strict, Workers
+from coterie.cli.terminal import noted_warnings, say
+from coterie.errors import OutputError
+
+DONE_WITH_WARNINGS = 3
+
+
+def predict(
+    run: RunArgument,
+    path: Source,
+    out: Annotated[Path, typer.Option(help="The CSV to write: path,label,confidence.")] = Path("assignments.csv"),
+    features: Annotated[
+        Path | None, typer.Option(help="A .npy with the new images' rows, for a run that was given one.")
+    ] = None,
+    workers: Workers = -1,
+    force: Force = False,
+    strict: Strict = False,
+) -> None:
+    """Place the images under PATH into the groups of RUN; writes a CSV."""
+    if out.exists() and not force:
+        raise OutputError(f"{out} exists; give another --out, or --force to replace it")
+    with noted_warnings() as noted:
+        n_images, n_skipped = _predict(run, path, out, features, workers)
+    skipped = f", skipped {n_skipped:,}, see {_skipped_path(out)}" if n_skipped else ""
+    say(f"placed {n_images:,} images{skipped}; written to {out}")
+    if strict and noted:
+        raise typer.Exit(DONE_WITH_WARNINGS)
+
+
+def _predict(run: Path, path: str, out: Path, features: Path | None, workers: int) -> tuple[int, int]:
+    from coterie.cli.workers import worker_count
+    from coterie.files.csv_files import write_csv
+    from coterie.files.escape import escape_name
+    from coterie.images.store import open_images
+    from coterie.loading import load
+
+    model = load(run, features)
+    store = open_images(path, options=model.image_options_, workers=worker_count(workers), progress=True)
+    assignment = model.assign(store)
+    rows = zip(store.names, assignment.labels.tolist(), assignment.confidence.tolist(), strict=True)
+    lines = ([escape_name(name), label, f"{share:.4f}"] for name, label, share in rows)
+    write_csv(out, ["path", "label", "confidence"], lines)
+    if store.skipped:
+        write_csv(_skipped_path(out), ["path", "reason"], [[escape_name(s.name), s.reason] for s in store.skipped])
+    return len(store), len(store.skipped)
+
+
+def _skipped_path(out: Path) -> Path:
+    return out.with_name(f"{out.stem}-skipped.csv")

@@ -1,0 +1,186 @@
+"""Writes a run folder, file by file; run.json comes last, so that a folder either is a whole run or says it is not."""
+
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coterie import __version__
+from coterie.errors import ConfigError
+from coterie.files.atomic import write_json, write_npy, write_npz
+from coterie.files.csv_files import write_csv
+from coterie.files.escape import escape_name
+from coterie.images.store import ImageStore
+
+FORMAT_VERSION = 1
+PARTS = ("run.json", "assignments.csv", "skipped.csv", "embedding.npy", "linkage.npz", "map.npy", "page.html")
+FOLDERS = ("thumbnails", "model")
+LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "pillow")
+N_SHOWN = 24  # images of each group, half central and half doubtful, that always get a thumbnail
+
+
+class RunWriter:
+    """The writing side of a run folder. ``timings`` are seconds by stage; ``noted`` fills while the run goes on."""
+
+    def __init__(self, folder: Path, noted: list[dict[str, str]]) -> None:
+        self.folder = folder
+        self.noted = noted
+        self.timings: dict[str, float] = {}
+
+    def begin(self) -> None:
+        """Takes away the parts of an earlier run, its run.json first, so that no reader takes it for whole."""
+        for name in PARTS:
+            (self.folder / name).unlink(missing_ok=True)
+        for name in FOLDERS:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measures what happens inside as ``name``."""
+        began = time.perf_counter()
+        yield
+        self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - began
+
+    def write(self, job: Any, store: ImageStore) -> dict[str, Any] | None:
+        """Everything a run folder holds; the scores, when classes were given."""
+        from coterie.report.page import write_page
+
+        model = job.model
+        with self.stage("write tables and model"):
+            self._write_tables(store, model)
+            self._write_arrays(model)
+            model.save(self.folder / "model")
+        with self.stage("map"):
+            self._write_map(model.embedding_, job.map, job.seed)
+        with self.stage("thumbnails"):
+            self._write_thumbnails(store, model)
+        scores = score(store.names, model.labels_, job.classes) if job.classes else None
+        info = self._info(job, store, scores)
+        write_json(self.folder / "run.json", info)
+        with self.stage("page"):
+            write_page(self.folder)
+        write_json(self.folder / "run.json", info | {"timings": self._rounded_timings()})
+        return scores
+
+    def _write_tables(self, store: ImageStore, model: Any) -> None:
+        rows = zip(store.names, model.labels_.tolist(), model.confidence_.tolist(), strict=True)
+        lines = ([escape_name(name), label, f"{share:.4f}"] for name, label, share in rows)
+        write_csv(self.folder / "assignments.csv", ["path", "label", "confidence"], lines)
+        skipped = [[escape_name(entry.name), entry.reason] for entry in store.skipped]
+        write_csv(self.folder / "skipped.csv", ["path", "reason"], skipped)
+
+    def _write_arrays(self, model: Any) -> None:
+        write_npy(self.folder / "embedding.npy", model.embedding_)
+        if hasattr(model, "merges_"):
+            write_npz(
+                self.folder / "linkage.npz",
+                initial=model.initial_labels_,
+                merges=model.merges_[:, :2].astype(np.int64),
+                affinity=model.merges_[:, 2],
+                size=model.merges_[:, 3].astype(np.int64),
+            )
+
+    def _write_map(self, embedding: np.ndarray, method: str, seed: int) -> None:
+        from coterie.report.flat_map import flat_map
+
+        write_npy(self.folder / "map.npy", flat_map(embedding, method=method, seed=seed))
+
+    def _write_thumbnails(self, store: ImageStore, model: Any) -> None:
+        from coterie.images.thumbnails import write_thumbnails
+
+        order = np.lexsort((-model.confidence_, model.labels_))
+        starts = np.searchsorted(model.labels_[order], np.arange(model.n_clusters_ + 1))
+        shown = [
+            np.concatenate([order[a : min(a + N_SHOWN // 2, b)], order[max(a, b - N_SHOWN // 2) : b]])
+            for a, b in pairwise(starts)
+        ]
+        write_thumbnails(store, self.folder / "thumbnails", must_have=np.unique(np.concatenate(shown)).tolist())
+
+    def _info(self, job: Any, store: ImageStore, scores: dict[str, Any] | None) -> dict[str, Any]:
+        model = job.model
+        choice = getattr(model, "choice_", None)
+        info = {
+            "format": "coterie run",
+            "format_version": FORMAT_VERSION,
+            "status": "complete",
+            "coterie": __version__,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "source": job.source,
+            "method": job.method,
+            "config": self._config(job),
+            "images": self._images(store),
+            "clusters": {"n": model.n_clusters_, "sizes": np.bincount(model.labels_).tolist()},
+            "timings": self._rounded_timings(),
+            "warnings": self.noted,
+            "versions": versions(),
+        }
+        if choice is not None:
+            runners_up = [{"n_clusters": k, "score": round(value, 4)} for k, value in choice.runners_up]
+            info["choice"] = {
+                "n_clusters": choice.n_clusters,
+                "score": round(choice.score, 4),
+                "rule": choice.rule,
+                "runners_up": runners_up,
+            }
+        if scores is not None:
+            info["scores"] = scores
+        return info
+
+    def _config(self, job: Any) -> dict[str, Any]:
+        parameters = {name: _plain(value) for name, value in job.model.get_params(deep=False).items()}
+        return parameters | {"features_used": job.model.extractor_.name, "seed": job.seed, "map": job.map}
+
+    def _images(self, store: ImageStore) -> dict[str, Any]:
+        return {
+            "n": len(store),
+            "shape": list(store.shape),
+            "skipped": len(store.skipped),
+            "duplicates": store.duplicates,
+            "oddities": store.oddities,
+            "other_files": store.n_other,
+            "options": store.options.to_dict(),
+            "fingerprint": store.fingerprint,
+        }
+
+    def _rounded_timings(self) -> dict[str, float]:
+        return {name: round(seconds, 3) for name, seconds in self.timings.items()}
+
+
+def score(names: list[str], labels: np.ndarray, classes: str) -> dict[str, Any]:
+    """The scores of ``labels`` against known classes: a CSV file, or ``folders`` for the folder each image lies in."""
+    from coterie.files.classes_file import match_classes
+    from coterie.metrics import score_all
+
+    if classes == "folders":
+        folders = np.array([str(Path(name).parent) for name in names])
+        class_names, known = np.unique(folders, return_inverse=True)
+        if len(class_names) < 2:
+            raise ConfigError("--classes folders needs images in at least two folders; all of them lie in one")
+        return dict(score_all(known, labels))
+    match = match_classes(names, Path(classes))
+    matched = match.classes >= 0
+    counts = {"matched": match.n_matched, "without_class": match.n_missing, "unused_rows": match.n_extra}
+    return dict(score_all(match.classes[matched], labels[matched])) | counts
+
+
+def versions() -> dict[str, str]:
+    """The versions a result depends on."""
+    found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,69 @@
+"""What the commands print, and how: plain lines that survive any terminal."""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, TextIO
+
+from coterie.errors import CoterieWarning
+
+LONG_LIST = 5
+
+
+def make_printable() -> None:
+    """Output that never fails on a character the terminal cannot show; it is written as an escape instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str) -> None:
+    """One line of result, on standard output."""
+    print(printable(text), flush=True)
+
+
+def note(text: str) -> None:
+    """One line beside the result, on standard error."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """Ends the program with one line on standard error."""
+    note(f"coterie: {text}")
+    sys.exit(code)
+
+
+def printable(text: str) -> str:
+    """``text`` with control characters (a file name may hold them) shown instead of obeyed."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "backslashreplace").decode() for c in text
+    )
+
+
+@contextmanager
+def noted_warnings() -> Iterator[list[dict[str, str]]]:
+    """Collects coterie's warnings as {"kind", "message"} for run.json, and shows each once as a line."""
+    noted: list[dict[str, str]] = []
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: Any = None,
+    ) -> None:
+        if not issubclass(category, CoterieWarning):
+            return usual(message, category, filename, lineno, file, line)
+        entry = {"kind": category.__name__, "message": str(message)}
+        if entry not in noted:
+            noted.append(entry)
+            note(f"note: {message}")
+        return None
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CoterieWarning)
+        usual = warnings.showwarning
+        warnings.showwarning = show
+        yield noted
