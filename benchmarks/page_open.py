@@ -2,14 +2,14 @@
 
     PYTHONPATH=src:tests python benchmarks/page_open.py [--out page_open.json] [n ...]
 
-A made-up run (20 groups of 64 x 64 noisy photos, which compress worse than real ones) is written and opened from the disk in a headless
-Chromium without a graphics card. Every figure is the median of three.
+A made-up run (20 groups of 64 x 64 noisy photos, which compress worse than real ones) is written and opened from the
+disk in a headless Chromium without a graphics card. Every figure is the median of three.
 
 write    seconds that write_page took           megabytes  size of page.html
-painted  navigation to first contentful paint   ready      navigation to the script being done: everything can be clicked
+painted  navigation to first contentful paint   ready      navigation to everything being clickable
 loaded   navigation to the whole file read      cards      navigation to every picture of the first screen drawn
 open     click on a group to its 200 tiles with all visible pictures drawn
-page     turning to the next 200                hover      pointing at a dot to its picture (the worst of ten)
+page     turning to the next 200                hover      pointing at a dot to its picture (worst of ten)
 frame    one redraw of the whole map            relabel    new labels for every image to everything redrawn
 """
 
@@ -34,7 +34,8 @@ return { painted: paint?.startTime, ready: window.readyAt, loaded: entry.loadEve
 # Runs before the page's own script, so that nothing has to be asked for from outside while the page opens.
 WATCH = """
 (function watch() {
-  const canvases = [...document.querySelectorAll(".card .thumb, .mosaic .thumb")].filter((c) => c.getBoundingClientRect().top < innerHeight);
+  const canvases = [...document.querySelectorAll(".card .thumb, .mosaic .thumb")]
+    .filter((c) => c.getBoundingClientRect().top < innerHeight);
   if (document.documentElement?.dataset.ready) window.readyAt ??= performance.now();
   if (canvases.length && canvases.every((c) => c.classList.contains("drawn"))) window.cardsAt = performance.now();
   else setTimeout(watch, 4);
@@ -43,7 +44,8 @@ WATCH = """
 TIMED = """
 const done = arguments[arguments.length - 1], start = performance.now();
 const drawn = (selector) => [...document.querySelectorAll(selector)]
-  .filter((c) => c.getBoundingClientRect().top < innerHeight).every((c) => c.classList.contains("drawn"));
+  .filter((c) => c.getBoundingClientRect().top < innerHeight && c.getBoundingClientRect().bottom > 0)
+  .every((c) => c.classList.contains("drawn"));
 const until = (condition) => requestAnimationFrame(function check() {
   if (condition()) done(performance.now() - start); else setTimeout(check, 2);
 });
@@ -51,14 +53,17 @@ const until = (condition) => requestAnimationFrame(function check() {
 ACTIONS = {
     "open": "coteriePage.openGroup(7); until(() => drawn('.tile canvas'));",
     "page": "document.querySelector('#viewer-pager button:last-of-type').click(); until(() => drawn('.tile canvas'));",
-    "relabel": "coteriePage.setLabels(coteriePage.state.labels.map((l) => l >> 1)); until(() => drawn('.card canvas'));",
+    "relabel": """
+document.getElementById("viewer").close(); scrollTo({ top: 0, behavior: "instant" });
+coteriePage.setLabels(coteriePage.state.labels.map((label) => label >> 1)); until(() => drawn('.card canvas'));""",
     "frame": """
 const canvas = document.getElementById("map-canvas"), before = canvas.dataset.drawn;
-canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" })); until(() => canvas.dataset.drawn !== before);""",
+canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
+until(() => canvas.dataset.drawn !== before);""",
 }
 HOVER = """
-const { camera, xs, ys } = coteriePage.map, canvas = document.getElementById("map-canvas"), box = canvas.getBoundingClientRect();
-const i = arguments[0];
+const { camera, xs, ys } = coteriePage.map, i = arguments[0];
+const canvas = document.getElementById("map-canvas"), box = canvas.getBoundingClientRect();
 canvas.dispatchEvent(new PointerEvent("pointermove", {
   clientX: camera.screenX(xs[i]) + box.left, clientY: camera.screenY(ys[i]) + box.top, pointerId: 1 }));
 until(() => drawn('#map-tip canvas'));"""
@@ -72,7 +77,9 @@ def fabricate(folder: Path, n: int, groups: int = 20) -> Path:
     images ^= rng.integers(0, 32, images.shape, dtype=np.uint8)
     positions = rng.normal(size=(groups, 2))[labels] * 5 + rng.normal(size=(n, 2))
     names = [f"2024/holiday {i % 37}/IMG_{i:06d}.JPEG" for i in range(n)]
-    return make_run(folder, images, labels, names=names, confidence=rng.random(n), positions=positions)
+    make_run(folder, images, labels, names=names, confidence=rng.random(n), positions=positions)
+    np.save(folder / "embedding.npy", rng.normal(size=(n, 64)).astype(np.float32))
+    return folder
 
 
 def measure(n: int) -> dict[str, float]:

@@ -16,6 +16,7 @@ from coterie.errors import OutputError, RunFolderError
 from coterie.files.run_folder import RunFolder
 from coterie.report import write_page
 from coterie.report.page import SCRIPTS, json_for_html
+from coterie.report.ranking import typical_first
 from report.conftest import WICKED
 from report.run_maker import TILE, blobs, make_run
 
@@ -127,6 +128,21 @@ def test_tiles_lie_group_by_group_and_most_typical_first(tmp_path: Path) -> None
     assert (np.diff(run.labels[order]) >= 0).all()
     for group in range(5):
         assert (np.diff(run.confidence[order][run.labels[order] == group]) <= 0).all()
+
+
+def test_of_equally_sure_images_the_one_in_the_middle_of_its_group_is_the_most_typical(tmp_path: Path) -> None:
+    n = 30
+    embedding = np.zeros((n, 2), dtype=np.float32)
+    embedding[:, 0] = np.abs(np.arange(n) - 17) ** 1.5 * np.where(np.arange(n) % 2, 1, -1)
+    tmp_path.joinpath("run").mkdir()
+    np.save(tmp_path / "run" / "embedding.npy", embedding)
+    images, *_ = blobs(n, 1)
+    confidence = np.where(np.arange(n) == 3, 0.5, 1.0)
+    make_run(tmp_path / "run", images, np.zeros(n, dtype=int), confidence=confidence)
+    rank = typical_first(RunFolder.open(tmp_path / "run"))
+    distance = np.abs(embedding[:, 0] - embedding[:, 0].mean())
+    expected = [i for i in np.argsort(distance, kind="stable") if i != 3] + [3]
+    assert np.argsort(rank).tolist() == expected
 
 
 def test_a_run_without_map_thumbnails_classes_or_skipped_files_still_has_a_page(tmp_path: Path) -> None:

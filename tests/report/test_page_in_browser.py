@@ -108,7 +108,8 @@ def test_a_large_group_is_paged_and_sorted(look: Look) -> None:
     assert browser.text("#viewer-pager .where") == f"1–200 of {len(group)}"
     browser.click("#viewer-pager button:last-of-type")
     assert browser.run(listed) == group[200:400]
-    select = "const s = document.getElementById('viewer-order'); s.value = arguments[0]; s.dispatchEvent(new Event('change'))"
+    order = "const order = document.getElementById('viewer-order'); order.value = arguments[0];"
+    select = f"{order} order.dispatchEvent(new Event('change'))"
     browser.run(select, "doubtful")
     assert browser.run(listed) == group[::-1][:200]
     browser.run(select, "name")

@@ -60,7 +60,7 @@ def test_one_group_is_told_as_one_group(tmp_path: Path) -> None:
 def test_the_rule_for_k_comes_with_its_runners_up(tmp_path: Path) -> None:
     choice = {"n_clusters": 3, "rule": "largest gap", "runners_up": [{"n_clusters": 7, "score": 0.81234}]}
     found = told(tmp_path, info={"choice": choice, "config": {"n_clusters": "auto"}})
-    assert found["choice"]["rule"] == "Largest gap."
+    assert found["choice"]["rule"] == "largest gap."
     assert found["choice"]["rows"][1] == {"n_clusters": "7", "score": "0.8123", "chosen": False}
     assert ("Groups", "3, found automatically") in found["facts"]
 

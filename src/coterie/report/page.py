@@ -16,6 +16,7 @@ from typing import Any
 from coterie.files.atomic import atomic_write
 from coterie.files.run_folder import RunFolder
 from coterie.report.payload import payload
+from coterie.report.ranking import typical_first
 from coterie.report.sheets import Arrangement, arrange, jpeg_sheets
 from coterie.report.words import words
 
@@ -46,11 +47,12 @@ def write_page(run: Path | RunFolder) -> Path:
     damaged and OutputError when the page cannot be written; an earlier page is then untouched.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(Path(run))
-    arrangement = arrange(folder.thumbnails, folder.labels, folder.confidence)
+    rank = typical_first(folder)
+    arrangement = arrange(folder.thumbnails, folder.labels, rank)
     script, style = _script(), _static("page.css")
     context = {
         **words(folder),
-        "data": json_for_html(payload(folder, arrangement)),
+        "data": json_for_html(payload(folder, arrangement, rank)),
         "has_map": folder.map is not None,
         "script": script,
         "script_hash": _content_hash(script),

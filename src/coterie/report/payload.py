@@ -13,13 +13,17 @@ CONFIDENCE_STEPS = 10_000  # four decimals, as in assignments.csv
 NO_CONFIDENCE = 65_535
 
 
-def payload(run: RunFolder, arrangement: Arrangement | None) -> dict[str, Any]:
-    """The page's data: ``labels`` int32 (n,), ``confidence`` uint16 (n,) in steps of 1/10,000 (65,535 for none),
-    ``map`` uint16 (n, 2) or None, ``tiles`` (where each image's thumbnail is) or None, ``names``, ``skipped``,
-    ``originals``."""
+def payload(run: RunFolder, arrangement: Arrangement | None, rank: np.ndarray) -> dict[str, Any]:
+    """The page's data.
+
+    ``labels`` int32 (n,); ``confidence`` uint16 (n,) in steps of 1/10,000, 65,535 for none; ``rank`` int32 (n,), the
+    place of each image when the most typical ones come first; ``map`` uint16 (n, 2) or None; ``tiles``, where each
+    image's thumbnail is, or None; ``names``, ``skipped`` and ``originals``.
+    """
     return {
         "labels": _packed(run.labels, "<i4"),
         "confidence": _packed(confidence_steps(run.confidence), "<u2"),
+        "rank": _packed(rank, "<i4"),
         "names": run.names,
         "map": None if run.map is None else _packed(map_steps(np.asarray(run.map)), "<u2"),
         "tiles": None if arrangement is None else _tiles(arrangement, len(run.names)),
@@ -58,7 +62,7 @@ def _tiles(arrangement: Arrangement, n: int) -> dict[str, Any]:
     return {
         "of": _packed(of_image, "<i4"),
         "size": arrangement.thumbnails.tile,
-        "columns": arrangement.thumbnails.columns,
+        "columns": arrangement.columns,
         "per_sheet": arrangement.per_sheet,
     }
 

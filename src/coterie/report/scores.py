@@ -5,23 +5,22 @@ from typing import Any
 ACCURACY = "The share of images in the right group, when groups and classes are paired off as well as possible."
 NMI = "How much knowing the group tells about the class: 0 nothing, 1 everything."
 PURITY = "The share of images whose class is the most frequent one in their group; rises with more groups."
-UNIFORMITY = "How even the sizes of the groups are."
 
 # key in run.json -> (name, meaning)
 MEANINGS = {
     "accuracy": ("Accuracy (ACC)", ACCURACY),
-    "acc": ("Accuracy (ACC)", ACCURACY),
-    "nmi": ("NMI", NMI),
     "nmi_geometric": ("NMI (geometric mean)", NMI),
     "nmi_arithmetic": ("NMI (arithmetic mean)", "The same, divided by the arithmetic mean of the two entropies."),
     "ari": ("Adjusted Rand index (ARI)", "Agreement on which images belong together: 0 as by chance, 1 perfect."),
     "purity": ("Purity", PURITY),
-    "bcubed_precision": ("BCubed precision", "For a typical image: the share of its group that is of its class."),
-    "bcubed_recall": ("BCubed recall", "For a typical image: the share of its class that is in its group."),
-    "ui": ("Uniformity index (UI)", UNIFORMITY),
-    "uniformity": ("Uniformity index (UI)", UNIFORMITY),
-    "n_matched": ("Images with a known class", "The images these scores were computed on."),
-    "n_classes": ("Known classes", "The number of different classes among them."),
+    "bcubed_precision": ("BCubed precision", "For an average image: the share of its group that is of its class."),
+    "bcubed_recall": ("BCubed recall", "For an average image: the share of its class that is in its group."),
+    "bcubed_f": ("BCubed F", "Precision and recall of BCubed in one figure (their harmonic mean)."),
+    "uniformity_index": ("Uniformity of the groups", "How even the sizes of the groups are: the uniformity index."),
+    "uniformity_index_classes": ("Uniformity of the classes", "The same for the known classes."),
+    "matched": ("Images with a known class", "The scores were computed on these."),
+    "without_class": ("Images without a known class", "They count in no score."),
+    "unused_rows": ("Rows of the classes unused", "They name no image of this run."),
 }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from coterie.errors import RunFolderError
 from coterie.files.run_folder import Thumbnails
 
+SHEET_SIDE = 1024  # pixels: 4 MB once decoded, so that a browser can keep a few dozen sheets
 PASS_BYTES = 200_000_000  # pixels held at once; more tiles than that take another pass over the sheets
 
 
@@ -28,19 +29,24 @@ class Arrangement:
     images: np.ndarray
 
     @property
+    def columns(self) -> int:
+        """Tiles in a row of a sheet of the page, and rows of a full one."""
+        return max(1, SHEET_SIDE // self.thumbnails.tile)
+
+    @property
     def per_sheet(self) -> int:
-        """Tiles on one sheet."""
-        return self.thumbnails.rows * self.thumbnails.columns
+        """Tiles on one sheet of the page."""
+        return self.columns**2
 
 
-def arrange(thumbnails: Thumbnails | None, labels: np.ndarray, confidence: np.ndarray) -> Arrangement | None:
-    """The order by group, then by falling confidence, then by image; None when the run has no thumbnails."""
+def arrange(thumbnails: Thumbnails | None, labels: np.ndarray, rank: np.ndarray) -> Arrangement | None:
+    """The order by group, then by ``rank`` (n,), the most typical image first; None when the run has no thumbnails."""
     if thumbnails is None or len(thumbnails.images) == 0:
         return None
     images = thumbnails.images
     if images.min() < 0 or images.max() >= len(labels):
         raise RunFolderError(f"the thumbnails name images outside 0..{len(labels) - 1}; run the same command again.")
-    order = np.lexsort((images, -np.nan_to_num(confidence[images]), labels[images]))
+    order = np.lexsort((rank[images], labels[images]))
     return Arrangement(thumbnails, order, images[order])
 
 
@@ -51,7 +57,7 @@ def jpeg_sheets(arrangement: Arrangement) -> Iterator[bytes]:
     for first in range(0, len(arrangement.tiles), held):
         pixels, options = _gather(arrangement.thumbnails, arrangement.tiles[first : first + held])
         for start in range(0, len(pixels), per_sheet):
-            yield _encode(_lay_out(pixels[start : start + per_sheet], arrangement.thumbnails), options)
+            yield _encode(_lay_out(pixels[start : start + per_sheet], arrangement.columns), options)
 
 
 def _gather(thumbnails: Thumbnails, tiles: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
@@ -88,9 +94,9 @@ def _decode(thumbnails: Thumbnails, path: Path) -> tuple[np.ndarray, dict[str, A
     return padded, options
 
 
-def _lay_out(tiles: np.ndarray, thumbnails: Thumbnails) -> np.ndarray:
+def _lay_out(tiles: np.ndarray, columns: int) -> np.ndarray:
     """(height, width, 3) sheet of (m, edge, edge, 3) tiles, row by row; the last sheet has no empty rows."""
-    edge, columns = thumbnails.tile, thumbnails.columns
+    edge = tiles.shape[1]
     rows = -(-len(tiles) // columns)
     sheet = np.zeros((rows * columns, edge, edge, 3), dtype=np.uint8)
     sheet[: len(tiles)] = tiles
@@ -105,5 +111,5 @@ def _encode(pixels: np.ndarray, options: dict[str, Any]) -> bytes:
     if options.get("grey"):
         del kept["subsampling"]
     buffer = BytesIO()
-    image.save(buffer, "JPEG", **kept)
+    image.save(buffer, "JPEG", optimize=True, **kept)
     return buffer.getvalue()

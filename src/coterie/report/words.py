@@ -74,7 +74,7 @@ def _headline(run: RunFolder) -> str:
 
 def _lead(info: dict[str, Any]) -> str:
     method = METHODS.get(str(info.get("method")), str(info.get("method")))
-    features = _setting(info, "features")
+    features = _features(info)
     compared = f", which compared {FEATURES.get(features, features)}" if features else ""
     return f"put into groups by {method}{compared}."
 
@@ -116,7 +116,7 @@ def _facts(run: RunFolder) -> list[tuple[str, str]]:
         ("Groups", f"{groups}, {chosen}" if chosen else groups),
         ("Left out", f"{len(run.skipped):,}"),
         ("Method", METHODS.get(str(info.get("method")), str(info.get("method")))),
-        ("Features", _setting(info, "features")),
+        ("Features", _features(info)),
     ]
     finite = run.confidence[np.isfinite(run.confidence)]
     if len(finite):
@@ -138,7 +138,7 @@ def _choice(choice: Any) -> dict[str, Any] | None:
         for row in rows
     ]
     rule = str(choice.get("rule", "")).strip()
-    sentence = f"{rule[:1].upper()}{rule[1:]}" + ("" if rule.endswith((".", "!", "?")) or not rule else ".")
+    sentence = rule + ("" if rule.endswith((".", "!", "?")) or not rule else ".")
     return {"n_clusters": _figure(chosen), "rule": sentence, "rows": shown if len(shown) > 1 else []}
 
 
@@ -190,6 +190,11 @@ def _setting(info: dict[str, Any], name: str) -> str:
         if path.rsplit(".", 1)[-1] == name:
             return value.replace(",", "") if name == "n_clusters" else value
     return ""
+
+
+def _features(info: dict[str, Any]) -> str:
+    """The features that were used, where the config says more than what was asked for ("auto")."""
+    return _setting(info, "features_used") or _setting(info, "features")
 
 
 def _numbers(value: Any) -> dict[str, float]:

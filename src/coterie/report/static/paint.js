@@ -65,10 +65,10 @@ function pickPictures(camera, xs, ys, isolated) {
     if (x < 0 || y < 0 || x > view.width || y > view.height) continue;
     const cell = Math.floor(y / cellEdge) * columns + Math.floor(x / cellEdge);
     const held = best.get(cell);
-    if (held === undefined || stored[i] > stored[held]) best.set(cell, i);
+    if (held === undefined || rank[i] < rank[held]) best.set(cell, i);
   }
   const placed = [];
-  for (const i of [...best.values()].sort((a, b) => stored[b] - stored[a])) {
+  for (const i of [...best.values()].sort((a, b) => rank[a] - rank[b])) {
     const [x, y] = [camera.screenX(xs[i]), camera.screenY(ys[i])];
     const free = placed.every((other) => Math.abs(other.x - x) >= PICTURE || Math.abs(other.y - y) >= PICTURE);
     if (free) placed.push({ image: i, x, y });

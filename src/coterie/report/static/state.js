@@ -10,6 +10,7 @@ function bytesOf(base64) {
   return bytes.buffer;
 }
 
+const rank = new Int32Array(bytesOf(data.rank)); // 0 for the most typical image of all
 const NO_CONFIDENCE = 65535;
 const stored = new Uint16Array(bytesOf(data.confidence));
 const confidenceOf = (image) => (stored[image] === NO_CONFIDENCE ? NaN : stored[image] / 10000);
@@ -26,10 +27,9 @@ function gather(labels) {
     if (!members.has(id)) members.set(id, []);
     members.get(id).push(image);
   }
-  const surest = (a, b) => (stored[b] % NO_CONFIDENCE) - (stored[a] % NO_CONFIDENCE) || a - b;
   return [...members].sort((a, b) => a[0] - b[0]).map(([id, images]) => ({
     id,
-    images: Int32Array.from(images.sort(surest)), // most typical first
+    images: Int32Array.from(images.sort((a, b) => rank[a] - rank[b])), // most typical first
     size: images.length,
     mean: images.reduce((sum, image) => sum + confidenceOf(image), 0) / images.length,
   }));
