@@ -26,11 +26,8 @@ def load_array(path: Path) -> NDArray[np.generic]:
     except SourceError:
         raise
     except Exception as error:  # a damaged zip or header raises nearly anything
-        what = (
-            "holds Python objects, which are never loaded"
-            if "pickle" in str(error).lower()
-            else f"is damaged ({error})"
-        )
+        objects = any(word in str(error).lower() for word in ("pickle", "python objects"))
+        what = "holds Python objects, which are never loaded" if objects else f"is damaged ({error})"
         raise SourceError(f"{path} {what}: save the images with numpy.save as uint8 (n, h, w, c)") from error
 
 

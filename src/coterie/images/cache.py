@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ FORMAT = "coterie image store"
 FORMAT_VERSION = 1
 INDEX = "store.json"
 SPARE_BYTES = 50_000_000
+STALE_SECONDS = 86_400
 
 
 def cache_home(cache: Path | None) -> Path:
@@ -82,11 +84,26 @@ def publish(place: Path, pixels: Path, about: Mapping[str, Any]) -> None:
     """Makes ``pixels`` the store of this place. The JSON names its own .npy, so the last of two writers wins whole."""
     index = {"format": FORMAT, "format_version": FORMAT_VERSION, "pixels": pixels.name, **about}
     # ASCII with escapes, which keeps names that are not UTF-8; no indent, since there is a line for every file.
-    write_text(place / INDEX, json.dumps(index, ensure_ascii=True, separators=(",", ":")))
-    for old in place.glob("images-*.npy"):
-        if old.name != pixels.name:
-            with contextlib.suppress(OSError):  # another process may still read it
+    text = json.dumps(index, ensure_ascii=True, separators=(",", ":"))
+    before = _current(place)
+    write_text(place / INDEX, text)
+    _remove_stale(place, pixels.name, before)
+
+
+def _remove_stale(place: Path, current: str, before: str | None) -> None:
+    """Removes the array that was replaced and what killed runs left, but nothing another run is about to publish."""
+    long_ago = time.time() - STALE_SECONDS
+    for old in (*place.glob("images-*.npy"), *place.glob(".*.partial")):
+        with contextlib.suppress(OSError):  # another process was faster, or (on Windows) still reads it
+            if old.name != current and (old.name == before or old.stat().st_mtime < long_ago):
                 old.unlink()
+
+
+def _current(place: Path) -> str | None:
+    try:
+        return str(read_index(place).get("pixels"))
+    except StoreChangedError:
+        return None
 
 
 def read_index(place: Path) -> dict[str, Any]:

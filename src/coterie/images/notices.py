@@ -14,6 +14,8 @@ from coterie.errors import (
 from coterie.images.find import LINK_TO_FOLDER, Skipped
 from coterie.images.oddities import SENTENCES
 
+COPIES = ("1 image is an exact copy of another", "{n} images are exact copies of others")
+
 
 def check_enough(where: str, n_good: int, skipped: Sequence[Skipped], max_bad: float, least: int) -> None:
     """Stops when too little could be read.
@@ -45,7 +47,7 @@ def warn_about(n_good: int, skipped: Sequence[Skipped], oddities: Mapping[str, i
     for kind, count in sorted(oddities.items()):
         warnings.warn(_counted(SENTENCES[kind], count), ImageOdditiesWarning, stacklevel=3)
     if duplicates:
-        sentence = _counted("{n} images are exact copies of others", duplicates)
+        sentence = _counted(COPIES, duplicates)
         warnings.warn(sentence, DuplicateImagesWarning, stacklevel=3)
 
 
@@ -64,11 +66,5 @@ def _examples(bad: Sequence[Skipped]) -> str:
     return shown + ("; ..." if len(bad) > 3 else "")
 
 
-def _counted(sentence: str, count: int) -> str:
-    if count == 1:
-        for many, one in (("images are exact copies", "image is an exact copy"), ("images are", "image is")):
-            sentence = sentence.replace(many, one)
-        for many, one in (("images have", "image has"), ("images hold", "image holds"), ("images were", "image was")):
-            sentence = sentence.replace(many, one)
-        sentence = sentence.replace(" and were ", " and was ").replace("images", "image").replace("their", "its")
-    return sentence.format(n=f"{count:,}")
+def _counted(sentences: tuple[str, str], count: int) -> str:
+    return sentences[0] if count == 1 else sentences[1].format(n=f"{count:,}")

@@ -1,6 +1,7 @@
 """The images of a run as one uint8 array on disk: decoded once, mapped into memory, reused by later runs."""
 
 import logging
+import mmap
 import os
 import shutil
 import weakref
@@ -76,15 +77,13 @@ class ImageStore:
     def batches(self, size: int = 256) -> Iterator[NDArray[np.uint8]]:
         """uint8 (b, c, h, w) for at most ``size`` images at a time, in order.
 
-        Each is mapped on its own, so that a pass over a store larger than memory does not keep what it has read.
+        What was read is given back to the system, so that a pass over a store larger than memory does not keep it.
         """
+        mapped: object = self.images.base if isinstance(self.images, np.memmap) else None
         for start in range(0, len(self), size):
-            stop = min(start + size, len(self))
-            if self.file is None:
-                yield self.images[start:stop]
-                continue
-            offset = self.file.stat().st_size + (start - len(self)) * int(np.prod(self.shape))
-            yield np.memmap(self.file, np.uint8, "r", offset, (stop - start, *self.shape))
+            yield self.images[start : start + size]
+            if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                mapped.madvise(mmap.MADV_DONTNEED)
 
     def check(self, found: Found) -> None:
         """Raises StoreChangedError, with counts, when the files are no longer those the store was made from."""
@@ -222,8 +221,7 @@ def _file_store(
         check_enough(_where(found), len(earlier), earlier.skipped, max_bad, least)
         return earlier
     try:
-        about = _build(place, found, asked, running, (max_bad, least, mark))
-        store = _from_index(place, about)
+        store = _build(place, found, asked, running, (max_bad, least, mark))
     except BaseException:
         if temporary:
             shutil.rmtree(place, ignore_errors=True)
@@ -252,7 +250,7 @@ def _reusable(place: Path, found: Found, mark: str) -> tuple[ImageStore | None, 
 
 def _build(
     place: Path, found: Found, asked: Asked, running: tuple[int, bool], limits: tuple[float, int, str]
-) -> dict[str, Any]:
+) -> ImageStore:
     """Decodes everything into a new .npy, and makes it the store of ``place`` once it is whole."""
     max_bad, least, mark = limits
     options = _settle(found, asked)
@@ -267,9 +265,11 @@ def _build(
     if asked.grey is True and not asked.fixed:  # asked for by a person, so no news
         filled.oddities.pop(COLOUR_AS_GREY, None)
     about = _index(found, options, filled, mark) | {"pixels": pixels.name}
+    # Mapped before it can be replaced: from then on it stays readable here whatever other runs do.
+    store = _from_index(place, about)
     caching.publish(place, pixels, about)
     log.info("decoded %d images of %s into %s", len(found.entries) - len(filled.bad), _where(found), pixels)
-    return about
+    return store
 
 
 def _settle(found: Found, asked: Asked) -> StoreOptions:
