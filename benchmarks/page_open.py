@@ -43,9 +43,12 @@ WATCH = """
 """
 TIMED = """
 const done = arguments[arguments.length - 1], start = performance.now();
+function visible(canvas) {
+  const box = canvas.getBoundingClientRect(), frame = canvas.closest(".tiles")?.getBoundingClientRect();
+  return box.top < Math.min(innerHeight, frame?.bottom ?? innerHeight) && box.bottom > 0;
+}
 const drawn = (selector) => [...document.querySelectorAll(selector)]
-  .filter((c) => c.getBoundingClientRect().top < innerHeight && c.getBoundingClientRect().bottom > 0)
-  .every((c) => c.classList.contains("drawn"));
+  .filter(visible).every((c) => c.classList.contains("drawn"));
 const until = (condition) => requestAnimationFrame(function check() {
   if (condition()) done(performance.now() - start); else setTimeout(check, 2);
 });

@@ -1,6 +1,8 @@
 // The map: every image as a dot, near others that the method sees as similar.
 
 const NEAR = 14; // CSS pixels within which a dot counts as pointed at
+const DOTS_IN_MOTION = 8000; // what a browser without a graphics card still draws many times a second
+const REST = 140; // ms without a movement
 
 function startMap() {
   const section = document.getElementById("map");
@@ -25,6 +27,7 @@ function startMap() {
   let pending = 0;
   let drawing = 0;
   let pointed = -1;
+  let resting = 0; // the timer that runs while the map moves
 
   const redraw = () => (pending ||= requestAnimationFrame(paintAll));
 
@@ -34,7 +37,8 @@ function startMap() {
     const style = getComputedStyle(canvas);
     context.clearRect(0, 0, canvas.width, canvas.height);
     const showPictures = pictures.getAttribute("aria-pressed") === "true";
-    paintDots(context, camera, stamps, xs, ys, isolated);
+    const stride = resting ? Math.ceil(xs.length / DOTS_IN_MOTION) : 1;
+    paintDots(context, camera, stamps, { xs, ys, isolated, stride });
     if (showPictures) paintPictures(drawing);
     else paintNumbers(context, camera, centres, isolated, style.color, style.backgroundColor);
     canvas.dataset.drawn = String(drawing);
@@ -106,7 +110,14 @@ function startMap() {
     return grid.nearest(camera.mapX(px), camera.mapY(py), NEAR / camera.view.scale, allowed);
   }
 
+  function rest() {
+    resting = 0;
+    redraw();
+  }
+
   function move(change) {
+    clearTimeout(resting);
+    resting = setTimeout(rest, REST);
     point(-1);
     change();
     redraw();

@@ -33,13 +33,14 @@ function middles(groups, xs, ys) {
   }));
 }
 
-function paintDots(context, camera, stamps, xs, ys, isolated) {
+// Every `stride`-th point: all of them at rest, an even sample of a large map while it moves under the hand.
+function paintDots(context, camera, stamps, { xs, ys, isolated, stride }) {
   const { view } = camera;
   const ratio = context.canvas.width / view.width;
   const half = stamps.side / 2;
   const passes = isolated === null ? [null] : ["others", "own"];
   for (const pass of passes) {
-    for (let i = 0; i < xs.length; i++) {
+    for (let i = 0; i < xs.length; i += stride) {
       const own = state.labels[i] === isolated;
       if (pass !== null && own !== (pass === "own")) continue;
       const x = camera.screenX(xs[i]) * ratio - half;

@@ -47,7 +47,7 @@ const inView = new IntersectionObserver(
       paint(entry.target);
     }
   },
-  { rootMargin: "300px" },
+  { rootMargin: "300px", scrollMargin: "300px" }, // the second inside the opened group, which scrolls by itself
 );
 
 async function paint(canvas) {
