@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from coterie.errors import ClassesError
 from coterie.files.tables import match_classes
+from coterie.metrics import bcubed, legacy_batch_scores, score_all, score_notes
 
 NAMES = ["1.png", "2.png", "3.png"]
 
@@ -49,3 +51,30 @@ def test_an_image_or_a_missing_file_offered_as_classes_is_refused(tmp_path: Path
         match_classes(NAMES, tmp_path / "photo.png")
     with pytest.raises(ClassesError, match="No such file"):
         match_classes(NAMES, tmp_path / "none.csv")
+
+
+ONE_CLASS = np.zeros(6, dtype=int)
+OWN_CLASS = np.arange(6)
+TWO = np.array([0, 0, 0, 1, 1, 1])
+
+
+@pytest.mark.parametrize("classes", [ONE_CLASS, OWN_CLASS, TWO], ids=["one class", "a class per image", "two classes"])
+@pytest.mark.parametrize("labels", [ONE_CLASS, OWN_CLASS, TWO], ids=["one cluster", "a cluster per image", "two"])
+def test_scores_of_trivial_groupings_are_finite_and_carry_a_note(classes: np.ndarray, labels: np.ndarray) -> None:
+    scores = {**score_all(classes, labels), **legacy_batch_scores(classes, labels, batch_size=2)}
+    assert np.isfinite(list(scores.values())).all()
+    assert np.isfinite(bcubed(classes, labels)).all()
+    trivial = classes is not TWO or labels is not TWO
+    assert bool(score_notes(classes, labels)) == trivial
+
+
+def test_one_class_against_several_clusters_scores_zero_where_nothing_can_be_known() -> None:
+    scores = score_all(ONE_CLASS, TWO)
+    assert (scores["nmi_geometric"], scores["nmi_arithmetic"], scores["ari"]) == (0.0, 0.0, 0.0)
+    assert scores["purity"] == 1.0
+    assert scores["accuracy"] == 0.5
+
+
+def test_one_image_scores_one() -> None:
+    assert set(score_all([0], [5]).values()) == {1.0}
+    assert score_notes([0], [5]) == ["There is one image only: every score is 1 or without meaning."]
