@@ -21,7 +21,8 @@ def evaluate(
     folder = RunFolder.open(run)
     scores = score(folder.names, folder.labels, classes)
     if as_json:
-        say(json.dumps(scores, indent=2))
+        for line in json.dumps(scores, indent=2).splitlines():
+            say(line)
         return
     width = max(len(name) for name in scores)
     for name, value in scores.items():

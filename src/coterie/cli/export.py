@@ -4,14 +4,16 @@ import os
 import shutil
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from coterie.cli.options import RunArgument
 from coterie.cli.terminal import note, say
 from coterie.errors import OutputError, SourceError
-from coterie.files.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from coterie.files.run_folder import RunFolder
 
 
 class Target(StrEnum):
@@ -31,6 +33,8 @@ def export(
     copy: Annotated[bool, typer.Option("--copy", help="folders: copy the files instead of linking to them.")] = False,
 ) -> None:
     """Hand the groups of RUN over: folders of links (or copies), a CSV, or a Parquet file."""
+    from coterie.files.run_folder import RunFolder
+
     folder = RunFolder.open(run)
     name = f"{folder.path.resolve().name}-export"
     target = out or Path(name if to is Target.FOLDERS else f"{name}.{to}")
@@ -45,7 +49,7 @@ def export(
     say(f"exported {n_written:,} images to {target}")
 
 
-def write_table(folder: RunFolder, target: Path, to: Target) -> int:
+def write_table(folder: "RunFolder", target: Path, to: Target) -> int:
     """One row per image: path, label, confidence."""
     from coterie.files.csv_files import write_csv
     from coterie.files.escape import escape_name
@@ -61,7 +65,7 @@ def write_table(folder: RunFolder, target: Path, to: Target) -> int:
     return len(names)
 
 
-def write_folders(folder: RunFolder, target: Path, *, copy: bool) -> tuple[int, int]:
+def write_folders(folder: "RunFolder", target: Path, *, copy: bool) -> tuple[int, int]:
     """(images written, originals missing): ``target``/group-00/..., a link or copy of each original, largest group
     first.
     """
@@ -80,7 +84,7 @@ def write_folders(folder: RunFolder, target: Path, *, copy: bool) -> tuple[int, 
     return n_written, n_missing
 
 
-def original_paths(folder: RunFolder) -> dict[str, Path]:
+def original_paths(folder: "RunFolder") -> dict[str, Path]:
     """Where the file of each name lies; SourceError when the images never were files of their own."""
     from coterie.images.find import find_images
 

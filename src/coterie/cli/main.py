@@ -5,10 +5,10 @@ interrupted. Nothing heavy is imported here: ``coterie --help`` must answer at o
 """
 
 import os
-import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from coterie import __version__
 from coterie.cli.check import check
@@ -23,8 +23,20 @@ from coterie.errors import CoterieError
 
 INTERRUPTED = 130
 
+
+class Commands(TyperGroup):
+    """The group of commands; an interrupt is caught here, since Typer would end the program without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            fail("interrupted; run the same command again", INTERRUPTED)
+
+
 app = typer.Typer(
     name="coterie",
+    cls=Commands,
     help="Group unlabelled images: `coterie cluster photos/` finds the groups, shows them, and keeps a model of them.",
     no_args_is_help=True,
     add_completion=False,
@@ -62,14 +74,13 @@ def main() -> None:
     except CoterieError as error:
         _reraise_for_debugging()
         fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        fail("interrupted; what was finished is kept", INTERRUPTED)
-    except BrokenPipeError:  # the reader (head, less) has gone: nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except MemoryError:
         _reraise_for_debugging()
         fail("out of memory; use a smaller --size, fewer images, or a machine with more", 1)
+    except Exception as error:
+        _reraise_for_debugging()
+        kind = type(error).__name__
+        fail(f"unexpected {kind}: {error}; `coterie --debug ...` shows where, please report it", 1)
 
 
 def _reraise_for_debugging() -> None:

@@ -1,5 +1,6 @@
 """What the commands print, and how: plain lines that survive any terminal."""
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,12 +21,12 @@ def make_printable() -> None:
 
 def say(text: str) -> None:
     """One line of result, on standard output."""
-    print(printable(text), flush=True)
+    _print_line(text, sys.stdout)
 
 
 def note(text: str) -> None:
     """One line beside the result, on standard error."""
-    print(printable(text), file=sys.stderr, flush=True)
+    _print_line(text, sys.stderr)
 
 
 def fail(text: str, code: int) -> NoReturn:
@@ -34,11 +35,23 @@ def fail(text: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _print_line(text: str, stream: TextIO) -> None:
+    try:
+        print(printable(text), file=stream, flush=True)
+    except BrokenPipeError:  # the reader (head, less) has gone; the work it was told about still gets done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def printable(text: str) -> str:
-    """``text`` with control characters (a file name may hold them) shown instead of obeyed."""
-    return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "backslashreplace").decode() for c in text
-    )
+    """``text`` as one line, with control characters (a file name may hold them) shown instead of obeyed, and bytes of
+    a name that are no text as in the tables."""
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(c: str) -> str:
+    if "\udc80" <= c <= "\udcff":  # how Python holds a byte of a file name that is not UTF-8
+        return f"\\x{ord(c) - 0xDC00:02x}"
+    return c.encode("unicode_escape", "backslashreplace").decode()
 
 
 @contextmanager
