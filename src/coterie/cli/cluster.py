@@ -1,6 +1,7 @@
 """`coterie cluster PATH`: the main job, from a folder of images to a run folder with a page and a model."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,8 +25,9 @@ from coterie.cli.options import (
     parse_n_clusters,
     parse_size,
 )  # fmt: skip
+from coterie.cli.targets import default_run_folder, refuse_inside, refuse_taken
 from coterie.cli.terminal import noted_warnings, say
-from coterie.errors import ConfigError, OutputError
+from coterie.errors import ConfigError
 from coterie.images.options import MAX_PIXELS
 
 DONE_WITH_WARNINGS = 3
@@ -69,6 +71,7 @@ def cluster(
         "max_pixels": max_pixels, "max_bad": max_bad, "workers": worker_count(workers), "follow_links": follow_links,
     }  # fmt: skip
     target = out or default_run_folder(path)
+    refuse_inside(target, path)
     refuse_taken(target, force=force)
     job = Job(path, target, method, model, reading, classes, seed, map_)
     n_warnings = run(job)
@@ -108,36 +111,26 @@ def make_clusterer(method: str, asked: dict[str, Any], *, features: Any, seed: i
     return model
 
 
-def default_run_folder(source: str) -> Path:
-    """NAME-groups in the current folder, for a source called NAME."""
-    name = Path(source).resolve().name
-    return Path(f"{name.split('.')[0] or 'images'}-groups")
-
-
-def refuse_taken(out: Path, *, force: bool) -> None:
-    """OutputError when ``out`` already holds something and nobody said to replace it."""
-    if force or not out.exists():
-        return
-    if not out.is_dir():
-        raise OutputError(f"{out} is a file; give --out a folder")
-    if any(item.name != ".lock" for item in out.iterdir()):
-        raise OutputError(f"{out} is not empty; give another --out, or --force to replace the run in it")
-
-
 def run(job: Job) -> int:
     """Does the job and says what came out; the number of warnings given."""
     from coterie.cli.run_writer import RunWriter
     from coterie.files.folders import probe_writable
     from coterie.files.lock import RunLock
 
+    is_new = not job.out.exists()
     probe_writable(job.out)
-    with RunLock(job.out), noted_warnings() as noted:
-        writer = RunWriter(job.out, noted)
-        writer.begin()
-        began = time.perf_counter()
-        store = _read(job, writer)
-        _group(job, writer, store)
-        scores = writer.write(job, store)
+    try:
+        with RunLock(job.out), noted_warnings() as noted:
+            writer = RunWriter(job.out, noted)
+            began = time.perf_counter()
+            store = _read(job, writer)
+            _group(job, writer, store)
+            scores = writer.write(job, store)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # it holds what was finished
+                job.out.rmdir()
+        raise
     _summary(job, scores, time.perf_counter() - began)
     return len(noted)
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from coterie import __version__
 from coterie.errors import ConfigError
-from coterie.files.atomic import write_json, write_npy, write_npz
+from coterie.files.atomic import remove_leftovers, write_json, write_npy, write_npz
 from coterie.files.csv_files import write_csv
 from coterie.files.escape import escape_name
 from coterie.images.store import ImageStore
 
 FORMAT_VERSION = 1
-PARTS = ("run.json", "assignments.csv", "skipped.csv", "embedding.npy", "linkage.npz", "map.npy", "page.html")
+PARTS = ("assignments.csv", "skipped.csv", "embedding.npy", "linkage.npz", "map.npy", "page.html")
 FOLDERS = ("thumbnails", "model")
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "pillow")
 N_SHOWN = 24  # images of each group, half central and half doubtful, that always get a thumbnail
@@ -36,11 +36,14 @@ class RunWriter:
         self.timings: dict[str, float] = {}
 
     def begin(self) -> None:
-        """Takes away the parts of an earlier run, its run.json first, so that no reader takes it for whole."""
+        """Takes away the parts of an earlier run; run.json says so first, so that no reader takes it for whole."""
+        mark = {"format": "coterie run", "format_version": FORMAT_VERSION, "status": "running", "coterie": __version__}
+        write_json(self.folder / "run.json", mark)
         for name in PARTS:
             (self.folder / name).unlink(missing_ok=True)
         for name in FOLDERS:
             shutil.rmtree(self.folder / name, ignore_errors=True)
+        remove_leftovers(self.folder)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -53,6 +56,7 @@ class RunWriter:
         """Everything a run folder holds; the scores, when classes were given."""
         from coterie.report.page import write_page
 
+        self.begin()  # only now: a run that fails before has not touched the one it replaces
         model = job.model
         with self.stage("write tables and model"):
             self._write_tables(store, model)
