@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -20,12 +19,6 @@ from coterie.images.options import MAX_PIXELS, StoreOptions, check_background, c
 from coterie.images.pixels import GREY_MODES, UPRIGHT, fitted, needed_size, to_eight_bits
 
 ORIENTATION = 0x0112
-
-# What Pillow's readers and the libraries under them raise on damaged pixels.
-DAMAGE = (
-    OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, MemoryError, RuntimeError,
-    NotImplementedError, struct.error,
-)  # fmt: skip
 
 # Images beyond this many pixels are decoded one at a time whatever the number of threads: memory stays at one of them.
 LARGE = 16_000_000
@@ -127,7 +120,7 @@ def _decode(
         if orientation in UPRIGHT:
             eight = eight.transpose(UPRIGHT[orientation])
         return _array(eight.convert("L" if grey else "RGB")), oddities | broken | scaled
-    except DAMAGE as error:
+    except Exception as error:  # readers, and the libraries under them, raise nearly anything on damaged pixels
         raise UnreadableImageError(name, _reason(error)) from error
 
 
@@ -165,7 +158,7 @@ def _header_oddities(image: ImageFile.ImageFile, grey: bool) -> frozenset[str]:
     if grey and image.mode not in GREY_MODES:
         found.add(COLOUR_AS_GREY)
     # A phone's MPO holds a depth map or a second exposure beside the photo; that is not an animation.
-    with contextlib.suppress(*DAMAGE):
+    with contextlib.suppress(Exception):
         if image.format != "MPO" and getattr(image, "is_animated", False):
             found.add(FIRST_FRAME)
     return frozenset(found)
