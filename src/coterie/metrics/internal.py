@@ -7,8 +7,7 @@ from coterie.errors import ConfigError
 from coterie.metrics.contingency import entropy, groups
 from coterie.metrics.external import ari
 
-_BLOCK = 4096  # images per block of distances: at most 256 x 4096 numbers at once
-_ROWS = 256
+_BLOCK = 2048  # images on each side of a block of distances: 32 MB
 
 
 def knn_purity(neighbors: np.ndarray, classes: ArrayLike) -> float:
@@ -45,31 +44,26 @@ def sampled_silhouette(X: np.ndarray, labels: ArrayLike, sample_size: int = 2000
     sample_size x n x d multiplications and memory for one small block of distances. An image alone in its cluster
     scores 0. Raises ConfigError for fewer than two clusters.
     """
-    points = np.asarray(X, dtype=np.float64)
+    points = np.asarray(X)
     found = groups(labels, "labels")[1]
-    sizes = np.bincount(found)
     if points.ndim != 2 or len(points) != len(found):
         raise ConfigError(f"X must have shape ({len(found)}, d), one row for each label, got {points.shape}.")
     if not np.isfinite(points).all():
         raise ConfigError("X must be finite, got NaN or infinity.")
-    if len(sizes) < 2:
-        raise ConfigError("a silhouette needs at least two clusters, got one.")
     if sample_size < 1:
         raise ConfigError(f"sample_size must be at least 1, got {sample_size}.")
-    n = len(points)
-    chosen = np.arange(n)
-    if sample_size < n:
-        chosen = np.sort(np.random.default_rng(seed).choice(n, sample_size, replace=False))
-    points = points - points.mean(axis=0)  # smaller numbers cancel less in the expansion of the squared distance
-    scores = [_silhouettes(points, found, sizes, chosen[s : s + _ROWS]) for s in range(0, len(chosen), _ROWS)]
-    return float(np.concatenate(scores).mean())
+    sizes = np.bincount(found)
+    if len(sizes) < 2:
+        raise ConfigError("a silhouette needs at least two clusters, got one.")
+    chosen = np.arange(len(points))
+    if sample_size < len(points):
+        chosen = np.sort(np.random.default_rng(seed).choice(len(points), sample_size, replace=False))
+    return float(_silhouettes(_distance_sums(points, found, len(sizes), chosen), found[chosen], sizes).mean())
 
 
-def _silhouettes(points: np.ndarray, found: np.ndarray, sizes: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """(len(chosen),) silhouette of the chosen images."""
-    rows = np.arange(len(chosen))
-    sums = _distance_sums(points, found, len(sizes), chosen)
-    own = found[chosen]
+def _silhouettes(sums: np.ndarray, own: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(s,) silhouettes from the sums of distances (s, k) of s images to each cluster; ``own`` (s,) is their cluster."""
+    rows = np.arange(len(own))
     inside = sums[rows, own] / np.maximum(sizes[own] - 1, 1)
     means = sums / sizes
     means[rows, own] = np.inf
@@ -81,17 +75,25 @@ def _silhouettes(points: np.ndarray, found: np.ndarray, sizes: np.ndarray, chose
 
 def _distance_sums(points: np.ndarray, found: np.ndarray, k: int, chosen: np.ndarray) -> np.ndarray:
     """(len(chosen), k) sum of the distances from each chosen image to the images of each cluster."""
-    ours = points[chosen]
-    squares = (ours**2).sum(axis=1)[:, None]
+    center = points.mean(axis=0, dtype=np.float64)  # smaller numbers cancel less in the expanded squared distance
     sums = np.zeros((len(chosen), k))
     for start in range(0, len(points), _BLOCK):
-        block = points[start : start + _BLOCK]
-        distances = squares + (block**2).sum(axis=1) - 2 * ours @ block.T
-        np.sqrt(np.maximum(distances, 0.0, out=distances), out=distances)
-        own = chosen - start
-        inside = (own >= 0) & (own < len(block))
-        distances[np.flatnonzero(inside), own[inside]] = 0.0  # an image is at no distance from itself, not at 1e-8
+        block = points[start : start + _BLOCK] - center
         member = np.zeros((len(block), k))
         member[np.arange(len(block)), found[start : start + _BLOCK]] = 1.0
-        sums += distances @ member
+        for row in range(0, len(chosen), _BLOCK):
+            ours = chosen[row : row + _BLOCK]
+            sums[row : row + _BLOCK] += _distances(points[ours] - center, block, ours - start) @ member
     return sums
+
+
+def _distances(ours: np.ndarray, block: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Distances between the rows of both; exactly 0 where row i of ours is the same image as row own[i] of the block."""
+    distances: np.ndarray = ours @ block.T
+    distances *= -2.0
+    distances += np.einsum("ij,ij->i", ours, ours)[:, None]
+    distances += np.einsum("ij,ij->i", block, block)
+    np.sqrt(np.maximum(distances, 0.0, out=distances), out=distances)
+    same = np.flatnonzero((own >= 0) & (own < len(block)))
+    distances[same, own[same]] = 0.0
+    return distances
