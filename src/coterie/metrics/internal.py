@@ -88,7 +88,7 @@ def _distance_sums(points: np.ndarray, found: np.ndarray, k: int, chosen: np.nda
 
 
 def _distances(ours: np.ndarray, block: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Distances between the rows of both; exactly 0 where row i of ours is the same image as row own[i] of the block."""
+    """Distances between the rows of both; exactly 0 where row i of ours is row own[i] of the block."""
     distances: np.ndarray = ours @ block.T
     distances *= -2.0
     distances += np.einsum("ij,ij->i", ours, ours)[:, None]
