@@ -1,8 +1,10 @@
 """Exact nearest neighbours, memory bounded: blocks of a matrix product, and the best of each row kept in a heap.
 
-Candidates come from float32 products, whose differences lose digits on near-equal rows, so a few more than asked for
-are kept and ranked again by their true squared distance in float64. Ties go to the smaller index. An image is never its
-own neighbour: it is left out by its index, not by a distance of zero, so exact duplicates are neighbours of each other.
+Candidates come from float32 products, whose differences lose digits on near-equal rows. So the features are centred and
+scaled first, a few more candidates than asked for are kept and ranked again by their true squared distance in float64,
+and a row whose rounding error could hide a nearer neighbour is searched once more in float64. Ties go to the smaller
+index. An image is never its own neighbour: it is left out by its index, not by a distance of zero, so exact duplicates
+are neighbours of each other.
 """
 
 from collections.abc import Callable
@@ -36,20 +38,21 @@ def nearest_neighbors(features: np.ndarray, n_neighbors: int, *, device: str = "
 
     ``n_neighbors`` is clipped to n - 1. Cost: n^2 d multiplications; memory: 2 n k plus one block of 32 MB.
     """
-    features = _checked(features)
-    n_neighbors = min(n_neighbors, len(features) - 1)
-    return _search(features, features, n_neighbors, same=True, device=device)
+    features = checked_features(features)
+    if len(features) < 2 or n_neighbors < 1:
+        raise ConfigError(f"{n_neighbors} neighbours in {len(features)} images; there must be at least 1 in at least 2")
+    return _search(features, features, min(n_neighbors, len(features) - 1), np.arange(len(features)), device)
 
 
 def search(queries: np.ndarray, features: np.ndarray, n_neighbors: int, *, device: str = "cpu") -> Neighbors:
     """The ``n_neighbors`` rows of ``features`` (n, d) nearest to each row of ``queries`` (m, d). Clipped to n."""
-    queries, features = _checked(queries), _checked(features)
+    queries, features = checked_features(queries), checked_features(features)
     if queries.shape[1] != features.shape[1]:
         raise ConfigError(
             f"the new images have {queries.shape[1]} features and the model was fitted on {features.shape[1]}; "
             "describe both in the same way"
         )
-    return _search(queries, features, min(n_neighbors, len(features)), same=False, device=device)
+    return _search(queries, features, min(n_neighbors, len(features)), np.full(len(queries), -1), device)
 
 
 def rank(queries: np.ndarray, features: np.ndarray, candidates: np.ndarray, n_neighbors: int) -> Neighbors:
@@ -64,8 +67,9 @@ def rank(queries: np.ndarray, features: np.ndarray, candidates: np.ndarray, n_ne
     return Neighbors(np.take_along_axis(candidates, order, 1), np.take_along_axis(distances, order, 1))
 
 
-def _checked(features: np.ndarray) -> np.ndarray:
-    features = np.ascontiguousarray(features, dtype=np.float32)
+def checked_features(features: np.ndarray) -> np.ndarray:
+    """``features`` (n, d) as float32 that torch may share; ConfigError naming the rows with NaN or infinity."""
+    features = np.require(features, np.float32, ["C", "W"])
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(bad):
         raise ConfigError(
@@ -75,29 +79,82 @@ def _checked(features: np.ndarray) -> np.ndarray:
     return features
 
 
-def _search(queries: np.ndarray, features: np.ndarray, k: int, *, same: bool, device: str) -> Neighbors:
-    kept = min(k + SPARE, len(features) - same)
-    keys = np.full((len(queries), kept), np.inf, np.float32)
-    indices = np.full((len(queries), kept), -1, np.int32)
+class _Frame(NamedTuple):
+    """Features are multiplied by ``scale``, a power of two, and moved by ``shift`` (d,) before the products, so that
+    float32 has digits left for their differences: distances do not depend on where the origin lies."""
+
+    scale: float
+    shift: torch.Tensor
+
+    def of(self, rows: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        return rows.to(dtype, copy=True).mul_(self.scale).sub_(self.shift)
+
+
+def _search(queries: np.ndarray, features: np.ndarray, k: int, itself: np.ndarray, device: str) -> Neighbors:
+    """itself (m,): the row of ``features`` that each query is, and which does not count; -1 for none."""
     left, right = torch.from_numpy(queries).to(device), torch.from_numpy(features).to(device)
-    half_norms = (right * right).sum(1) / 2
-    for column in range(0, len(features), COLUMNS):
-        block = right[column : column + COLUMNS].T
-        for row in range(0, len(queries), ROWS):
-            # |y|^2 / 2 - x.y ranks the columns of a row as the squared distance does
-            products = torch.addmm(half_norms[column : column + COLUMNS], left[row : row + ROWS], block, alpha=-1)
-            _keep_best(products.cpu().numpy(), row, column, keys, indices, same)
-    return rank(queries, features, indices, k)
+    frame = _frame(queries, features, device)
+    others = len(features) - int(itself[0] >= 0)
+    kept = min(k + SPARE, others)
+    keys, indices = _candidates(left, right, frame, itself, kept, torch.float32)
+    neighbors = rank(queries, features, indices, k)
+    if kept < others:
+        doubtful = np.flatnonzero(~_is_sure(left, frame, neighbors, keys[:, 0]))
+        if len(doubtful):
+            if device == "mps":  # which has no float64
+                left, right, frame = left.cpu(), right.cpu(), frame._replace(shift=frame.shift.cpu())
+            _, indices = _candidates(left[doubtful], right, frame, itself[doubtful], kept, torch.float64)
+            again = rank(queries[doubtful], features, indices, k)
+            neighbors.indices[doubtful], neighbors.sq_distances[doubtful] = again.indices, again.sq_distances
+    return neighbors
 
 
-def _keep_best(products: np.ndarray, row: int, column: int, keys: np.ndarray, indices: np.ndarray, same: bool) -> None:
+def _frame(queries: np.ndarray, features: np.ndarray, device: str) -> _Frame:
+    largest = max(float(abs(bound)) for rows in (queries, features) for bound in (rows.min(), rows.max()))
+    scale = 2.0 ** -max(int(np.frexp(largest)[1]), -120)  # products then stay far from the ends of float32
+    sample = features[:: len(features) // 1000 + 1]
+    return _Frame(scale, torch.from_numpy(np.median(sample, axis=0) * scale).to(device, torch.float32))
+
+
+def _candidates(
+    left: torch.Tensor, right: torch.Tensor, frame: _Frame, itself: np.ndarray, kept: int, dtype: torch.dtype
+) -> tuple[np.ndarray, np.ndarray]:
+    """(keys, indices), each (m, kept): the rows of ``right`` with the smallest keys |y|^2 / 2 - x.y, as heaps with the
+    largest key on top. The keys rank the columns of a row as the squared distance does."""
+    keys = np.full((len(left), kept), np.inf, np.float32 if dtype == torch.float32 else np.float64)
+    indices = np.full((len(left), kept), -1, np.int32)
+    for column in range(0, len(right), COLUMNS):
+        block = frame.of(right[column : column + COLUMNS], dtype)
+        half_norms = (block * block).sum(1) / 2
+        for row in range(0, len(left), ROWS):
+            products = torch.addmm(half_norms, frame.of(left[row : row + ROWS], dtype), block.T, alpha=-1)
+            _keep_best(products.cpu().numpy(), column, keys, indices, itself, row)
+    return keys, indices
+
+
+def _is_sure(left: torch.Tensor, frame: _Frame, neighbors: Neighbors, worst: np.ndarray) -> np.ndarray:
+    """(m,) bool: no row that was left out, whose key is at least ``worst`` (m,), can be nearer than the last neighbour.
+
+    A row as near as that lies at most ``reach`` from the origin, which bounds the rounding error of its key.
+    """
+    blocks = [frame.of(rows, torch.float32).norm(dim=1) for rows in left.split(ROWS)]
+    own = torch.cat(blocks).cpu().numpy().astype(np.float64)
+    last = neighbors.sq_distances[:, -1] * frame.scale**2
+    reach = own + np.sqrt(last)
+    # rounding errors of a sum of d terms grow as the root of d; measured up to d = 1,280, they stay below a third of it
+    error = (np.sqrt(left.shape[1]) + 4) * 2.0**-24 * reach * (own + reach / 2)
+    sure: np.ndarray = (last == 0) | (worst - error >= (last - own**2) / 2)
+    return sure
+
+
+def _keep_best(
+    products: np.ndarray, column: int, keys: np.ndarray, indices: np.ndarray, itself: np.ndarray, row: int
+) -> None:
     rows = slice(row, row + len(products))
-    best_keys, best_indices = keys[rows], indices[rows]
+    best_keys, best_indices, own = keys[rows], indices[rows], itself[rows]
     _in_threads(
         len(products),
-        lambda a, b: _update_heaps(
-            products[a:b], column, best_keys[a:b], best_indices[a:b], row + a if same else np.iinfo(np.int64).min
-        ),
+        lambda a, b: _update_heaps(products[a:b], column, best_keys[a:b], best_indices[a:b], own[a:b]),
     )
 
 
@@ -117,13 +174,13 @@ def _in_threads(n: int, work: Callable[[int, int], object]) -> None:
 
 @compiled
 def _update_heaps(
-    products: np.ndarray, first_column: int, keys: np.ndarray, indices: np.ndarray, first_row: int
+    products: np.ndarray, first_column: int, keys: np.ndarray, indices: np.ndarray, itself: np.ndarray
 ) -> None:
     """Each row's heap (largest key on top) takes in what is smaller in its row of ``products`` (b, c)."""
     k = keys.shape[1]
     for r in range(products.shape[0]):
         row, heap_keys, heap_indices = products[r], keys[r], indices[r]
-        itself = first_row + r - first_column
+        own = itself[r] - first_column
         for begin in range(0, len(row), 16):
             end = min(begin + 16, len(row))
             smallest = row[begin]
@@ -132,7 +189,7 @@ def _update_heaps(
             if smallest >= heap_keys[0]:
                 continue
             for c in range(begin, end):
-                if row[c] < heap_keys[0] and c != itself:
+                if row[c] < heap_keys[0] and c != own:
                     _replace_top(heap_keys, heap_indices, k, row[c], np.int32(first_column + c))
 
 
