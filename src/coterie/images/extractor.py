@@ -17,7 +17,7 @@ from coterie.errors import ConfigError, ModelFileError, UsageError
 Rows: TypeAlias = NDArray[np.float32]
 AnyPath: TypeAlias = str | PathLike[str]
 
-PART_ITEMS = 1 << 22  # numbers converted to float64 at a time: 32 MB
+PART_ITEMS = 1 << 20  # numbers converted to float64 at a time: 8 MB
 
 
 class Images(Protocol):
@@ -84,10 +84,10 @@ def unit_rows(blocks: Iterable[NDArray[np.float64]], shape: tuple[int, int], *, 
     return rows
 
 
-def centred_unit_rows(values: Rows, mean: NDArray[np.float64]) -> Rows:
-    """(n, d) rows minus ``mean`` (d,), each of length 1, written over ``values``."""
+def centred_unit_rows(values: Rows, mean: NDArray[np.float64], floor: float) -> Rows:
+    """(n, d) rows minus ``mean`` (d,), each of length 1 unless shorter than ``floor``, written over ``values``."""
     for part in parts(*values.shape):
-        values[part] = unit_rows([values[part] - mean], values[part].shape)
+        values[part] = unit_rows([values[part] - mean], values[part].shape, floor=floor)
     return values
 
 

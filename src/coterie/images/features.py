@@ -204,7 +204,7 @@ def extractor_from_saved(
         return ModuleFeatures.from_saved(config, features, device=None if device == "auto" else target)
     if name == Embeddings.name:
         return Embeddings.from_saved(config, path_or_none(features))
-    if name not in {PIXELS, ENCODER}:
+    if name not in (PIXELS, ENCODER):
         raise ModelFileError(
             f"the model was fitted on the features {name!r}, which are unknown; upgrade coterie to read it"
         )

@@ -52,6 +52,11 @@ def network_rows(net: Callable[[Tensor], Any], store: Images, device: torch.devi
             values = y.reshape(len(batch), -1).float().cpu().numpy()
             if rows is None:
                 rows = np.empty((len(store), values.shape[1]), dtype=np.float32)
+            if rows.shape[1] != values.shape[1]:
+                raise ConfigError(
+                    f"the module gives first {rows.shape[1]} and now {values.shape[1]} features per image; "
+                    "expected one number of features for all images"
+                )
             rows[start : start + len(batch)] = values
             start += len(batch)
             bar.update(len(batch))
