@@ -21,12 +21,15 @@ from coterie.cli.options import (
     Source,
     Strict,
     Workers,
+    parse_classes,
+    parse_device,
     parse_features,
+    parse_map,
     parse_n_clusters,
     parse_size,
 )  # fmt: skip
 from coterie.cli.targets import default_run_folder, refuse_inside, refuse_taken
-from coterie.cli.terminal import noted_warnings, say
+from coterie.cli.terminal import note, noted_warnings, say
 from coterie.errors import ConfigError
 from coterie.images.options import MAX_PIXELS
 
@@ -44,7 +47,7 @@ def cluster(
     classes: Annotated[
         str | None, typer.Option(help="Known classes, for scores only: a CSV (path,class), or `folders`.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**32 - 1)] = 0,
     device: Device = "auto",
     size: Size = "auto",
     fit: Fit = "crop",
@@ -65,15 +68,17 @@ def cluster(
     from coterie.cli.workers import worker_count
 
     asked = {"n_clusters": parse_n_clusters(k), "n_neighbors": neighbors, "scale": scale, "search": search}
-    model = make_clusterer(method, asked, features=parse_features(features), seed=seed, device=device)
+    how = {"features": parse_features(features), "device": parse_device(device), "random_state": seed}
+    model = make_clusterer(method, asked | how)
     reading = {
         "size": parse_size(size), "fit": fit, "grey": "auto" if grey is None else grey, "background": background,
         "max_pixels": max_pixels, "max_bad": max_bad, "workers": worker_count(workers), "follow_links": follow_links,
     }  # fmt: skip
     target = out or default_run_folder(path)
+    known = parse_classes(classes) if classes else None
+    job = Job(path, target, method, model, reading, known, seed, parse_map(map_))
     refuse_inside(target, path)
     refuse_taken(target, force=force)
-    job = Job(path, target, method, model, reading, classes, seed, map_)
     n_warnings = run(job)
     if strict and n_warnings:
         raise typer.Exit(DONE_WITH_WARNINGS)
@@ -93,7 +98,7 @@ class Job:
     map: str
 
 
-def make_clusterer(method: str, asked: dict[str, Any], *, features: Any, seed: int, device: str) -> Any:
+def make_clusterer(method: str, asked: dict[str, Any]) -> Any:
     """The clusterer called ``method``, with those of the asked parameters that it has; checked before any image is
     read.
     """
@@ -105,8 +110,9 @@ def make_clusterer(method: str, asked: dict[str, Any], *, features: Any, seed: i
         raise ConfigError(f"--method {method!r} is not known; expected one of {', '.join(known)}")
     model = known[method]()
     own = model.get_params()
-    given = asked | {"random_state": seed, "features": features, "device": device}
-    model.set_params(**{name: value for name, value in given.items() if name in own})
+    if asked["n_clusters"] == "auto" and own["n_clusters"] != "auto":
+        raise ConfigError(f"-k auto is not possible with --method {method}; give a whole number of at least 1")
+    model.set_params(**{name: value for name, value in asked.items() if name in own})
     model.check_parameters()
     return model
 
@@ -124,6 +130,7 @@ def run(job: Job) -> int:
             writer = RunWriter(job.out, noted)
             began = time.perf_counter()
             store = _read(job, writer)
+            _check(job, store)
             _group(job, writer, store)
             scores = writer.write(job, store)
     except BaseException:
@@ -143,9 +150,22 @@ def _read(job: Job, writer: Any) -> Any:
     channels, height, width = store.shape
     skipped = f", skipped {len(store.skipped):,}, see {job.out / 'skipped.csv'}" if store.skipped else ""
     again = " (decoded by an earlier run)" if store.reused else ""
+    if store.rebuilt_because:
+        note(f"note: decoded again, because {store.rebuilt_because.removesuffix(': read them again')}")
     colour = "grey" if channels == 1 else "colour"
     say(f"read {len(store):,} images as {height} x {width} {colour}{again}{skipped}")
     return store
+
+
+def _check(job: Job, store: Any) -> None:
+    """Raises for what does not fit the images that were read, before the long work on them starts."""
+    from coterie.cli.run_writer import known_classes
+
+    k = job.model.n_clusters
+    if k != "auto" and k > len(store):
+        raise ConfigError(f"-k {k} is more than the {len(store):,} images that were read; ask for at most that many")
+    if job.classes:
+        known_classes(store.names, job.classes)
 
 
 def _group(job: Job, writer: Any, store: Any) -> None:
@@ -154,7 +174,11 @@ def _group(job: Job, writer: Any, store: Any) -> None:
     described = job.model.extractor_.name
     choice = getattr(job.model, "choice_", None)
     chosen = f" (chosen; next best {', '.join(str(k) for k, _ in choice.runners_up[:3])})" if choice else ""
-    say(f"found {job.model.n_clusters_} groups by {job.method} on {described}{chosen}")
+    say(f"found {_counted(job.model.n_clusters_, 'group')} by {job.method} on {described}{chosen}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _summary(job: Job, scores: dict[str, Any] | None, seconds: float) -> None:

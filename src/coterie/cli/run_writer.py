@@ -160,19 +160,27 @@ class RunWriter:
 
 def score(names: list[str], labels: np.ndarray, classes: str) -> dict[str, Any]:
     """The scores of ``labels`` against known classes: a CSV file, or ``folders`` for the folder each image lies in."""
-    from coterie.files.classes_file import match_classes
     from coterie.metrics import score_all
+
+    known, counts = known_classes(names, classes)
+    return dict(score_all(known[known >= 0], labels[known >= 0])) | counts
+
+
+def known_classes(names: list[str], classes: str) -> tuple[np.ndarray, dict[str, int]]:
+    """The class of each image, (n,) int64 with -1 where unknown, and the counts of what matched.
+
+    Raises ClassesError when the file matches no image, ConfigError when there is only one folder.
+    """
+    from coterie.files.classes_file import match_classes
 
     if classes == "folders":
         folders = np.array([str(Path(name).parent) for name in names])
         class_names, known = np.unique(folders, return_inverse=True)
         if len(class_names) < 2:
             raise ConfigError("--classes folders needs images in at least two folders; all of them lie in one")
-        return dict(score_all(known, labels))
+        return known.astype(np.int64), {}
     match = match_classes(names, Path(classes))
-    matched = match.classes >= 0
-    counts = {"matched": match.n_matched, "without_class": match.n_missing, "unused_rows": match.n_extra}
-    return dict(score_all(match.classes[matched], labels[matched])) | counts
+    return match.classes, {"matched": match.n_matched, "without_class": match.n_missing, "unused_rows": match.n_extra}
 
 
 def versions() -> dict[str, str]:
