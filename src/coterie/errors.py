@@ -94,5 +94,9 @@ class GraphWarning(CoterieWarning):
     """The neighbour graph is disconnected, has hubs or vanishing weights: the answer deserves less trust."""
 
 
+class ClassesWarning(CoterieWarning):
+    """The known classes cover only some of the images, or are such that their scores say nothing."""
+
+
 class SlowPathWarning(CoterieWarning):
     """Something works, but slower than it could: no cache for compiled code, no device that was asked for."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from coterie.cli.options import RunArgument, parse_classes
-from coterie.cli.terminal import say
+from coterie.cli.terminal import noted_warnings, say
 
 
 def evaluate(
@@ -19,7 +19,8 @@ def evaluate(
     from coterie.files.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    scores = score(folder.names, folder.labels, parse_classes(classes))
+    with noted_warnings():
+        scores = score(folder.names, folder.labels, parse_classes(classes))
     if as_json:
         for line in json.dumps(scores, indent=2).splitlines():
             say(line)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coterie.cli.options import RunArgument
+from coterie.cli.targets import refuse_inside
 from coterie.cli.terminal import note, say
 from coterie.errors import OutputError, SourceError
 
@@ -69,8 +71,11 @@ def write_folders(folder: "RunFolder", target: Path, *, copy: bool) -> tuple[int
     """(images written, originals missing): ``target``/group-00/..., a link or copy of each original, largest group
     first.
     """
-    paths = original_paths(folder)
+    source = originals(folder)
+    refuse_inside(target, str(source))
+    paths = original_paths(source)
     digits = max(2, len(str(int(folder.labels.max()))))
+    used: Counter[Path] = Counter()
     n_written, n_missing = 0, 0
     for name, label in zip(folder.names, folder.labels.tolist(), strict=True):
         original = paths.get(name)
@@ -78,19 +83,30 @@ def write_folders(folder: "RunFolder", target: Path, *, copy: bool) -> tuple[int
             n_missing += 1
             continue
         place = target / f"group-{label:0{digits}d}"
-        place.mkdir(parents=True, exist_ok=True)
-        _hand_over(original, _free_name(place, original.name), copy=copy)
+        _hand_over(original, _free_name(place / original.name, used), copy=copy)
         n_written += 1
     return n_written, n_missing
 
 
-def original_paths(folder: "RunFolder") -> dict[str, Path]:
-    """Where the file of each name lies; SourceError when the images never were files of their own."""
+def originals(folder: "RunFolder") -> Path:
+    """The folder or list that the images of a run came from; SourceError when it is gone or never held files."""
+    source, from_run = str(folder.info.get("source", "")), folder.info.get("source_from_run")
+    candidates = [folder.path / str(from_run)] if from_run else []
+    found = next((path for path in (*candidates, Path(source)) if source and path.exists()), None)
+    if found is None:
+        raise SourceError(
+            f"the originals of {folder.path} are no longer at {source or 'any known place'}; put them back, or export "
+            "csv or parquet instead"
+        )
+    if found.suffix.lower() in (".npy", ".npz"):
+        raise SourceError(f"{source} is an array, so there are no files to hand over; export csv or parquet instead")
+    return found
+
+
+def original_paths(source: Path) -> dict[str, Path]:
+    """Where the file of each name lies; SourceError when the images are no files of their own."""
     from coterie.images.find import find_images
 
-    source = str(folder.info.get("source", ""))
-    if source.lower().endswith((".npy", ".npz")):
-        raise SourceError(f"{source} is an array, so there are no files to hand over; export csv or parquet instead")
     found = find_images(source, follow_links=True)
     if found.kind in ("zip", "tar"):
         raise SourceError(f"{source} is an archive; unpack it yourself, or export csv or parquet instead")
@@ -99,6 +115,7 @@ def original_paths(folder: "RunFolder") -> dict[str, Path]:
 
 def _hand_over(original: Path, target: Path, *, copy: bool) -> None:
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         if copy:
             shutil.copy2(original, target)
         else:
@@ -108,10 +125,10 @@ def _hand_over(original: Path, target: Path, *, copy: bool) -> None:
         raise OutputError(f"{target} cannot be written ({os.strerror(error.errno or 0)}){advice}") from error
 
 
-def _free_name(place: Path, name: str) -> Path:
-    """``name`` in ``place``, numbered when images of the same name from several folders meet there."""
-    target, number = place / name, 1
+def _free_name(target: Path, used: Counter[Path]) -> Path:
+    """``target``, numbered when images of the same name from several folders meet there."""
+    wanted = target
     while os.path.lexists(target):
-        number += 1
-        target = place / f"{Path(name).stem}-{number}{Path(name).suffix}"
+        used[wanted] += 1
+        target = wanted.with_name(f"{wanted.stem}-{used[wanted] + 1}{wanted.suffix}")
     return target

@@ -44,9 +44,12 @@ def _predict(run: Path, path: str, out: Path, features: Path | None, workers: in
     from coterie.cli.workers import worker_count
     from coterie.files.csv_files import write_csv
     from coterie.files.escape import escape_name
+    from coterie.files.run_folder import RunFolder
     from coterie.images.store import open_images
     from coterie.loading import load
 
+    if not (run / "model.json").is_file():  # a model folder by itself will do as well
+        RunFolder.open(run)
     model = load(run, features)
     store = open_images(path, options=model.image_options_, workers=worker_count(workers), progress=True)
     assignment = model.assign(store)

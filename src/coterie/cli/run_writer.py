@@ -1,8 +1,10 @@
 """Writes a run folder, file by file; run.json comes last, so that a folder either is a whole run or says it is not."""
 
+import os
 import platform
 import shutil
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from coterie import __version__
-from coterie.errors import ConfigError
+from coterie.errors import ClassesWarning, ConfigError
 from coterie.files.atomic import remove_leftovers, write_json, write_npy, write_npz
 from coterie.files.csv_files import write_csv
 from coterie.files.escape import escape_name
@@ -118,6 +120,7 @@ class RunWriter:
             "coterie": __version__,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "source": job.source,
+            "source_from_run": _relative(job.source, self.folder),
             "method": job.method,
             "config": self._config(job),
             "images": self._images(store),
@@ -169,7 +172,8 @@ def score(names: list[str], labels: np.ndarray, classes: str) -> dict[str, Any]:
 def known_classes(names: list[str], classes: str) -> tuple[np.ndarray, dict[str, int]]:
     """The class of each image, (n,) int64 with -1 where unknown, and the counts of what matched.
 
-    Raises ClassesError when the file matches no image, ConfigError when there is only one folder.
+    Raises ClassesError when the file matches no image, ConfigError when there is only one folder. Warns with
+    ClassesWarning of images without a class, and of classes whose scores say nothing.
     """
     from coterie.files.classes_file import match_classes
 
@@ -180,7 +184,18 @@ def known_classes(names: list[str], classes: str) -> tuple[np.ndarray, dict[str,
             raise ConfigError("--classes folders needs images in at least two folders; all of them lie in one")
         return known.astype(np.int64), {}
     match = match_classes(names, Path(classes))
+    _warn_of_classes(match.n_matched, len(names), len(match.class_names), classes)
     return match.classes, {"matched": match.n_matched, "without_class": match.n_missing, "unused_rows": match.n_extra}
+
+
+def _warn_of_classes(n_matched: int, n: int, n_classes: int, path: str) -> None:
+    if n_matched < n:
+        sentence = f"{path} has a class for {n_matched:,} of the {n:,} images; the scores are of those alone"
+        warnings.warn(sentence, ClassesWarning, stacklevel=3)
+    if n_classes in (1, n_matched):
+        many = "one class" if n_classes == 1 else "a class of its own"
+        sentence = f"{path} puts every image into {many}, so the scores say little"
+        warnings.warn(sentence, ClassesWarning, stacklevel=3)
 
 
 def versions() -> dict[str, str]:
@@ -192,6 +207,14 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "unknown"
     return found
+
+
+def _relative(source: str, folder: Path) -> str | None:
+    """Where the images lie as seen from the run, so that both are found from anywhere and can move together."""
+    try:
+        return os.path.relpath(Path(source).resolve(), folder.resolve())
+    except ValueError:  # another drive of a Windows machine
+        return None
 
 
 def _plain(value: Any) -> Any:
