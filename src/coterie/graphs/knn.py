@@ -137,7 +137,7 @@ def _is_sure(left: torch.Tensor, frame: _Frame, neighbors: Neighbors, worst: np.
 
     A row as near as that lies at most ``reach`` from the origin, which bounds the rounding error of its key.
     """
-    blocks = [frame.of(rows, torch.float32).norm(dim=1) for rows in left.split(ROWS)]
+    blocks = [frame.of(left[row : row + ROWS], torch.float32).norm(dim=1) for row in range(0, len(left), ROWS)]
     own = torch.cat(blocks).cpu().numpy().astype(np.float64)
     last = neighbors.sq_distances[:, -1] * frame.scale**2
     reach = own + np.sqrt(last)

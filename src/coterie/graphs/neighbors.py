@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from coterie.errors import ConfigError, MissingExtraError, SlowPathWarning
-from coterie.graphs.knn import Neighbors, nearest_neighbors, rank, search
+from coterie.graphs.knn import Neighbors, checked_features, nearest_neighbors, rank, search
 
 EXACT_UP_TO = 200_000  # images; exact search of more takes minutes on a laptop
 RECALL_SAMPLE = 1000  # rows whose true neighbours are looked up to measure an approximate search
@@ -33,23 +33,38 @@ def find_neighbors(
     n_neighbors = min(n_neighbors, len(features) - 1)
     if method == "exact":
         return nearest_neighbors(features, n_neighbors, device=device)
-    candidates = _candidates(np.ascontiguousarray(features, np.float32), n_neighbors + 9, method, seed)
+    features = checked_features(features)
+    candidates = _candidates(features, n_neighbors + 9, method, seed)
     neighbors = rank(features, features, _without_self(candidates), n_neighbors)
+    _complete(neighbors, features)
     if method == "faiss":
         return neighbors
     return neighbors._replace(recall=measure_recall(features, neighbors, seed=seed))
 
 
 def measure_recall(features: np.ndarray, neighbors: Neighbors, *, seed: int = 0) -> float:
-    """The share of true neighbours among ``neighbors``, on up to 1,000 rows drawn with ``seed``."""
+    """The share of ``neighbors`` that are as near as the true ones, on up to 1,000 rows drawn with ``seed``.
+
+    By distance, not by index, because among duplicates any choice is as good.
+    """
     n, k = neighbors.indices.shape
     rows = np.random.default_rng(seed).choice(n, min(RECALL_SAMPLE, n), replace=False)
-    truth = search(features[rows], features, k + 1)
-    found = [
-        len(np.intersect1d(neighbors.indices[row], true[true != row][:k]))
-        for row, true in zip(rows, truth.indices, strict=True)
-    ]
-    return float(np.mean(found) / k)
+    furthest = _others(features, rows, k).sq_distances[:, -1:]
+    return float((neighbors.sq_distances[rows] <= furthest).mean())
+
+
+def _complete(neighbors: Neighbors, features: np.ndarray) -> None:
+    """Exact neighbours for the rows of which an approximate search found fewer than asked for."""
+    short = np.flatnonzero(neighbors.indices[:, -1] < 0)
+    if len(short):
+        exact = _others(features, short, neighbors.indices.shape[1])
+        neighbors.indices[short], neighbors.sq_distances[short] = exact.indices, exact.sq_distances
+
+
+def _others(features: np.ndarray, rows: np.ndarray, k: int) -> Neighbors:
+    """The exact ``k`` nearest other rows of ``rows`` (m,)."""
+    found = search(features[rows], features, k + 1)
+    return rank(features[rows], features, np.where(found.indices == rows[:, None], -1, found.indices), k)
 
 
 def _choose(n: int) -> str:
@@ -93,7 +108,7 @@ def _faiss(features: np.ndarray, count: int, method: str, seed: int) -> np.ndarr
         index = faiss.IndexHNSWFlat(d, 32)
         index.hnsw.efSearch = 4 * count
     else:
-        cells = int(np.clip(4 * np.sqrt(n), 1, n // 39 + 1))  # faiss wants at least 39 training points a cell
+        cells = int(np.clip(4 * np.sqrt(n), 1, max(1, n // 39)))  # faiss wants at least 39 training points a cell
         index = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, cells)
         index.cp.seed = seed
         index.nprobe = max(8, cells // 32)
