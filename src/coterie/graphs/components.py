@@ -34,7 +34,8 @@ def nearest_by_weight(graph: Graph) -> np.ndarray:
 def graph_components(graph: Graph) -> int:
     """The number of weakly connected parts of ``graph``."""
     n = len(graph.indptr) - 1
-    weights = csr_matrix((graph.weights, graph.indices, graph.indptr), shape=(n, n))
+    # a copy, because eliminate_zeros closes the gaps in the very arrays of the graph
+    weights = csr_matrix((graph.weights, graph.indices, graph.indptr), shape=(n, n), copy=True)
     weights.eliminate_zeros()
     return int(connected_components(weights, directed=False)[0])
 
