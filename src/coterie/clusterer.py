@@ -106,7 +106,10 @@ class Clusterer(BaseEstimator, ClusterMixin):
             raise ModelFileError(f"this model's settings are incomplete or foreign ({error}); save it again") from error
 
     def _restored(self, model: ModelFile, features: Any) -> Self:
-        self.set_params(**model.config)
+        try:
+            self.set_params(**model.config)
+        except ValueError as error:
+            raise ModelFileError(f"this model has a setting that coterie does not know ({error})") from error
         self.labels_, self.confidence_ = model.tensors["labels"], model.tensors["confidence"]
         self.embedding_ = model.tensors["embedding"]
         self.n_clusters_ = int(model.extra["n_clusters"])
@@ -147,8 +150,19 @@ class Clusterer(BaseEstimator, ClusterMixin):
         return self.extractor_.transform(open_images(X, options=self.image_options_))
 
     def _checked_rows(self, X: Any, *, reset: bool) -> np.ndarray:
-        rows = validate_data(self, X, reset=reset, dtype=[np.float32, np.float64], ensure_min_samples=2 if reset else 1)
-        return np.ascontiguousarray(rows, dtype=np.float32)
+        rows = validate_data(
+            self, X, reset=reset, dtype=[np.float32, np.float64], ensure_min_samples=2 if reset else 1,
+            ensure_all_finite=False,
+        )  # fmt: skip
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, and is named below
+            rows = np.ascontiguousarray(rows, dtype=np.float32)
+        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if len(bad):
+            raise ConfigError(
+                f"{len(bad)} of {len(rows)} rows of the features hold NaN or infinity, or numbers beyond float32 "
+                f"(first: {', '.join(map(str, bad[:5]))}); remove or repair those rows"
+            )
+        return rows
 
     def _check_count(self, n: int) -> None:
         k = getattr(self, "n_clusters", None)
@@ -187,9 +201,12 @@ def is_images(X: Any) -> bool:
 
 def check_n_clusters(n_clusters: object, *, auto: bool = False) -> None:
     """ConfigError unless ``n_clusters`` is a whole number of at least 1 (or "auto" where that is allowed)."""
-    if auto and n_clusters == "auto":
-        return
-    whole = isinstance(n_clusters, int | np.integer) and not isinstance(n_clusters, bool)
-    if not whole or cast("int", n_clusters) < 1:
-        allowed = "a whole number of at least 1" + (' or "auto"' if auto else "")
-        raise ConfigError(f"n_clusters is {n_clusters!r}; expected {allowed}")
+    if not (auto and isinstance(n_clusters, str) and n_clusters == "auto"):
+        check_whole("n_clusters", n_clusters, or_else=' or "auto"' if auto else "")
+
+
+def check_whole(name: str, value: object, *, least: int = 1, or_else: str = "") -> None:
+    """ConfigError unless ``value`` is a whole number of at least ``least``; ``or_else`` names what else is allowed."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or cast("int", value) < least:
+        raise ConfigError(f"{name} is {value!r}; expected a whole number of at least {least}{or_else}")

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.cluster import KMeans as SklearnKMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from coterie.clusterer import Clusterer, check_n_clusters
-from coterie.errors import ClusterCountWarning, ConfigError
+from coterie.clusterer import Clusterer, check_n_clusters, check_whole
+from coterie.errors import ClusterCountWarning
 from coterie.graphs.history import by_size
 from coterie.graphs.votes import own_share
 
@@ -41,8 +41,9 @@ class KMeans(Clusterer):
 
     def check_parameters(self) -> None:
         check_n_clusters(self.n_clusters)
-        if self.n_init < 1:
-            raise ConfigError(f"n_init is {self.n_init}; expected a whole number of at least 1")
+        check_whole("n_init", self.n_init)
+        if self.random_state is not None:
+            check_whole("random_state", self.random_state, least=0, or_else=" or None")
 
     def _fit_features(self, features: np.ndarray) -> None:
         model = SklearnKMeans(self.n_clusters, n_init=self.n_init, random_state=self.random_state)
@@ -68,8 +69,11 @@ class KMeans(Clusterer):
     def _memberships(self, features: np.ndarray) -> np.ndarray:
         centers = self.cluster_centers_.astype(np.float64)
         rows = features.astype(np.float64)
+        middle = centers.mean(axis=0)  # the expanded square loses digits far from the origin
+        rows, centers = rows - middle, centers - middle
         sq_distances = (rows**2).sum(1)[:, None] - 2 * rows @ centers.T + (centers**2).sum(1)
-        memberships: np.ndarray = 1 / np.maximum(sq_distances, 1e-12)
+        furthest = np.maximum(sq_distances.max(axis=1, keepdims=True), np.finfo(float).tiny)
+        memberships: np.ndarray = 1 / np.maximum(sq_distances / furthest, 1e-12)  # whatever the features' unit
         return memberships
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:

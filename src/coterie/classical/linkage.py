@@ -11,17 +11,18 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from coterie.clusterer import Clusterer, check_n_clusters
+from coterie.clusterer import Clusterer, check_n_clusters, check_whole
 from coterie.errors import ClusterCountWarning, ConfigError, GraphWarning
-from coterie.graphs.affinity import Graph, affinity_graph, edge_weights
+from coterie.graphs.affinity import Graph, affinity_graph, edge_weights, smallest_variance
 from coterie.graphs.choice import Choice, choose_n_clusters
 from coterie.graphs.components import graph_components, merge_by_centroid, nearest_by_weight, nearest_neighbor_clusters
 from coterie.graphs.history import History, cut, followed_by
 from coterie.graphs.knn import Neighbors, search
 from coterie.graphs.linkage import UPDATES, link
 from coterie.graphs.neighbors import METHODS, find_neighbors
-from coterie.graphs.votes import confidence, label_weights
+from coterie.graphs.votes import confidence, graph_confidence, label_weights
 
+NO_FEATURES = "a linkage fitted on a precomputed graph has no features to place new images by"
 ON_EXHAUSTED = ("centroid", "double_ks", "stop", "error")
 
 
@@ -89,15 +90,15 @@ class GraphDegreeLinkage(Clusterer):
         _check_choice("init", self.init, ("nearest", "singletons"))
         _check_choice("on_exhausted", self.on_exhausted, ON_EXHAUSTED)
         _check_choice("search", self.search, METHODS)
-        if isinstance(self.n_neighbors, bool) or int(self.n_neighbors) != self.n_neighbors or self.n_neighbors < 1:
-            raise ConfigError(f"n_neighbors is {self.n_neighbors!r}; expected a whole number of at least 1")
-        if not self.a > 0:
-            raise ConfigError(f"a is {self.a!r}; expected a positive number")
+        check_whole("n_neighbors", self.n_neighbors)
+        _check_above("a", self.a, 0)
+        _check_above("alpha", self.alpha, -1)
 
     def _fit_features(self, features: np.ndarray) -> None:
         neighbors = find_neighbors(features, self.n_neighbors, method=self.search)
         self.recall_ = neighbors.recall
         self.sq_distance_mean_ = float(neighbors.sq_distances.mean())
+        self.smallest_variance_ = smallest_variance(neighbors.sq_distances)
         graph = affinity_graph(neighbors, scale=self.scale, a=self.a)
         history = link(graph, self._initial(neighbors.indices[:, 0]), update=self.update, alpha=self.alpha)
         self._warn_of_graph(graph, history)
@@ -115,7 +116,7 @@ class GraphDegreeLinkage(Clusterer):
             self._carried_on(history, self.embedding_)
         self._warn_of_graph(graph, history)
         self._cut(history)
-        self.confidence_ = np.ones(len(self.labels_), np.float32)
+        self.confidence_ = graph_confidence(graph, self.labels_, self.n_clusters_)
         return self
 
     def _initial(self, nearest: np.ndarray) -> np.ndarray:
@@ -162,7 +163,8 @@ class GraphDegreeLinkage(Clusterer):
         reason = (
             f"the {history.n_initial} groups of nearest neighbours to start from are fewer; try init='singletons'"
             if self.n_clusters_ < wanted
-            else "the rest have no affinity to each other; use more n_neighbors or on_exhausted='centroid'"
+            else "the rest have no affinity to each other"
+            + ("; use more n_neighbors or on_exhausted='centroid'" if self.affinity == "features" else "")
         )
         warnings.warn(f"{self.n_clusters_} clusters instead of {wanted}: {reason}", ClusterCountWarning, stacklevel=5)
 
@@ -179,10 +181,19 @@ class GraphDegreeLinkage(Clusterer):
         if history.n_final > max(wanted, parts if self.n_clusters == "auto" else 0):
             warnings.warn(
                 f"affinity ran out at {history.n_final} clusters (the neighbour graph has {parts} separate parts); "
-                f"on_exhausted={self.on_exhausted!r} says what happens to the rest",
+                + (
+                    f"on_exhausted={self.on_exhausted!r} says what happens to the rest"
+                    if self.affinity == "features"
+                    else "a given graph has no features to join the rest by"
+                ),
                 GraphWarning,
                 stacklevel=5,
             )
+
+    def _describe_again(self, X: Any) -> np.ndarray:
+        if self.affinity == "precomputed":
+            raise ConfigError(NO_FEATURES)
+        return super()._describe_again(X)
 
     def _memberships(self, features: np.ndarray) -> np.ndarray:
         neighbors = search(features, self.embedding_, self.n_neighbors)
@@ -190,23 +201,26 @@ class GraphDegreeLinkage(Clusterer):
 
     def _weights(self, neighbors: Neighbors) -> np.ndarray:
         if self.scale == "local":
-            return edge_weights(neighbors.sq_distances, scale="local")
+            # with the least variance of the fit, so that an image's weights do not depend on those it comes with
+            return edge_weights(neighbors.sq_distances, scale="local", smallest=self.smallest_variance_)
         variance = self.a * self.sq_distance_mean_
         weights: np.ndarray = np.exp(-neighbors.sq_distances / max(variance, np.finfo(float).tiny))
         return weights
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
         if self.affinity == "precomputed":
-            raise ConfigError("a linkage fitted on a precomputed graph has no features to place new images by")
+            raise ConfigError(NO_FEATURES)
         return {
             "initial_labels": self.initial_labels_,
             "merges": self.merges_,
             "sq_distance_mean": np.array([self.sq_distance_mean_]),
+            "smallest_variance": np.array([self.smallest_variance_]),
         }
 
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
         self.initial_labels_, self.merges_ = tensors["initial_labels"], tensors["merges"]
         self.sq_distance_mean_ = float(tensors["sq_distance_mean"][0])
+        self.smallest_variance_ = float(tensors["smallest_variance"][0])
 
 
 def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -214,10 +228,16 @@ def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(allowed)}")
 
 
+def _check_above(name: str, value: object, bound: float) -> None:
+    if not isinstance(value, int | float | np.number) or not bound < value < np.inf:
+        raise ConfigError(f"{name} is {value!r}; expected a finite number above {bound}")
+
+
 def _checked_graph(W: Any) -> Graph:
     if not issparse(W) or W.shape[0] != W.shape[1] or W.shape[0] < 2:
         raise ConfigError(
-            f"affinity='precomputed' needs a square sparse matrix of at least two images, not {type(W).__name__}"
+            "affinity='precomputed' needs a square sparse matrix of at least two images, not a "
+            f"{type(W).__name__} of shape {np.shape(W)}"
         )
     W = csr_array(W).astype(np.float64)
     W.sum_duplicates()

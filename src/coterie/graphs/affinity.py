@@ -36,23 +36,36 @@ def affinity_graph(neighbors: Neighbors, *, scale: str = "local", a: float = 1.0
     return Graph(np.arange(0, n * k + 1, k), neighbors.indices.ravel(), weights.ravel(), n_underflow)
 
 
-def edge_weights(sq_distances: np.ndarray, *, scale: str, a: float = 1.0) -> np.ndarray:
-    """Weights (n, k) float64 for squared distances (n, k), nearest first; see ``affinity_graph``."""
+def edge_weights(sq_distances: np.ndarray, *, scale: str, a: float = 1.0, smallest: float | None = None) -> np.ndarray:
+    """Weights (n, k) float64 for squared distances (n, k), nearest first; see ``affinity_graph``.
+
+    smallest: the least variance of scale ``local``; by default ``smallest_variance`` of these very distances.
+    """
     if scale == "global":
         variance = a * sq_distances.mean()
         return np.exp(-sq_distances / variance) if variance > 0 else np.ones_like(sq_distances)
     if scale != "local":
         raise ConfigError(f"scale is {scale!r}; expected 'local' or 'global'")
-    variance = local_variance(sq_distances)
+    variance = local_variance(sq_distances, smallest)
     weights: np.ndarray = np.exp(-sq_distances / (2 * variance)) / np.sqrt(variance)
     return weights
 
 
-def local_variance(sq_distances: np.ndarray) -> np.ndarray:
-    """(n, 1) squared distance to the floor(k/2)-th neighbour, kept above a small share of the median."""
-    middle = max(sq_distances.shape[1] // 2, 1) - 1
-    variance = sq_distances[:, middle : middle + 1]
+def local_variance(sq_distances: np.ndarray, smallest: float | None = None) -> np.ndarray:
+    """(n, 1) squared distance to the floor(k/2)-th neighbour, but at least ``smallest``."""
+    if smallest is None:
+        smallest = smallest_variance(sq_distances)
+    variance: np.ndarray = np.maximum(_middle(sq_distances), smallest)
+    return variance
+
+
+def smallest_variance(sq_distances: np.ndarray) -> float:
+    """A small share of the median squared distance to the floor(k/2)-th neighbour; 1 where all of them are 0."""
+    variance = _middle(sq_distances)
     positive = variance[variance > 0]
-    floor = SMALLEST_SCALE * float(np.median(positive)) if len(positive) else 1.0
-    clipped: np.ndarray = np.maximum(variance, floor)
-    return clipped
+    return SMALLEST_SCALE * float(np.median(positive)) if len(positive) else 1.0
+
+
+def _middle(sq_distances: np.ndarray) -> np.ndarray:
+    middle = max(sq_distances.shape[1] // 2, 1) - 1
+    return sq_distances[:, middle : middle + 1]

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from coterie.graphs.affinity import Graph
+
 CHUNK = 4_000_000  # cells of the (rows, labels) table that are filled at a time
 
 
@@ -29,6 +31,21 @@ def confidence(
     for begin in range(0, len(indices), step):
         rows = slice(begin, begin + step)
         result[rows] = own_share(label_weights(indices[rows], weights[rows], labels, n_labels), own[rows])
+    return result
+
+
+def graph_confidence(graph: Graph, labels: np.ndarray, n_labels: int) -> np.ndarray:
+    """(n,) float32 in 0..1: ``confidence`` by the edges that leave each image of ``graph``; 0 for one without edges."""
+    n = len(labels)
+    result = np.empty(n, np.float32)
+    step = max(1, CHUNK // n_labels)
+    for begin in range(0, n, step):
+        own = labels[begin : begin + step]
+        bounds = graph.indptr[begin : begin + len(own) + 1]
+        edges = slice(bounds[0], bounds[-1])
+        cells = np.repeat(np.arange(len(own)), np.diff(bounds)) * n_labels + labels[graph.indices[edges]]
+        table = np.bincount(cells, graph.weights[edges], len(own) * n_labels).reshape(-1, n_labels)
+        result[begin : begin + step] = np.where(table.any(axis=1), own_share(table, own), 0.0)
     return result
 
 
