@@ -1,6 +1,7 @@
 """`coterie cluster PATH`: the main job, from a folder of images to a run folder with a page and a model."""
 
 import time
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from coterie.cli.options import (
 )  # fmt: skip
 from coterie.cli.targets import default_run_folder, refuse_inside, refuse_taken
 from coterie.cli.terminal import note, noted_warnings, say
-from coterie.errors import ConfigError
+from coterie.errors import ClusterCountWarning, ConfigError
 from coterie.images.options import MAX_PIXELS
 
 DONE_WITH_WARNINGS = 3
@@ -164,6 +165,8 @@ def _check(job: Job, store: Any) -> None:
     k = job.model.n_clusters
     if k != "auto" and k > len(store):
         raise ConfigError(f"-k {k} is more than the {len(store):,} images that were read; ask for at most that many")
+    if k == 1:
+        warnings.warn("-k 1 puts every image into one group", ClusterCountWarning, stacklevel=2)
     if job.classes:
         known_classes(store.names, job.classes)
 
@@ -172,9 +175,15 @@ def _group(job: Job, writer: Any, store: Any) -> None:
     job.model.fit(store)
     writer.timings |= job.model.timings_
     described = job.model.extractor_.name
-    choice = getattr(job.model, "choice_", None)
-    chosen = f" (chosen; next best {', '.join(str(k) for k, _ in choice.runners_up[:3])})" if choice else ""
-    say(f"found {_counted(job.model.n_clusters_, 'group')} by {job.method} on {described}{chosen}")
+    found = _counted(job.model.n_clusters_, "group")
+    say(f"found {found} by {job.method} on {described}{_chosen(getattr(job.model, 'choice_', None))}")
+
+
+def _chosen(choice: Any) -> str:
+    if choice is None:
+        return ""
+    next_best = ", ".join(str(k) for k, _ in choice.runners_up[:3])
+    return f" (chosen; next best {next_best})" if next_best else " (chosen)"
 
 
 def _counted(number: int, noun: str) -> str:

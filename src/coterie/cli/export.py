@@ -91,7 +91,7 @@ def write_folders(folder: "RunFolder", target: Path, *, copy: bool) -> tuple[int
 def originals(folder: "RunFolder") -> Path:
     """The folder or list that the images of a run came from; SourceError when it is gone or never held files."""
     source, from_run = str(folder.info.get("source", "")), folder.info.get("source_from_run")
-    candidates = [folder.path / str(from_run)] if from_run else []
+    candidates = [(folder.path / str(from_run)).resolve()] if from_run else []
     found = next((path for path in (*candidates, Path(source)) if source and path.exists()), None)
     if found is None:
         raise SourceError(

@@ -50,7 +50,7 @@ def _predict(run: Path, path: str, out: Path, features: Path | None, workers: in
 
     if not (run / "model.json").is_file():  # a model folder by itself will do as well
         RunFolder.open(run)
-    model = load(run, features)
+    model = load(run, str(features) if features else None)
     store = open_images(path, options=model.image_options_, workers=worker_count(workers), progress=True)
     assignment = model.assign(store)
     rows = zip(store.names, assignment.labels.tolist(), assignment.confidence.tolist(), strict=True)
