@@ -9,12 +9,13 @@ SOURCE = Path(__file__).parents[1] / "src" / "coterie"
 ARROWS: dict[str, set[str]] = {
     "cli": {
         "report", "evidence", "methods", "classical", "clusterer", "training",
-        "images", "files", "graphs", "metrics", "nets", "__init__",
+        "images", "files", "graphs", "metrics", "nets", "loading", "__init__",
     },
     "report": {"files", "images", "metrics", "graphs"},
     "evidence": {"methods", "classical", "metrics", "files", "images"},
     "methods": {"nets", "graphs", "training", "images", "clusterer"},
     "classical": {"graphs", "clusterer", "images"},
+    "loading": {"classical", "methods", "clusterer", "files"},
     "clusterer": {"files", "images", "graphs"},
     "training": {"files"},
     "images": {"nets", "files"},
@@ -23,7 +24,7 @@ ARROWS: dict[str, set[str]] = {
     "metrics": set(),
     "nets": set(),
     "errors": set(),
-    "__init__": {"classical", "methods", "clusterer", "images", "files", "metrics"},
+    "__init__": {"loading", "classical", "methods", "clusterer", "images", "files", "metrics"},
 }  # fmt: skip
 
 
