@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from coterie.errors import ConfigError, ModelFileError
@@ -28,7 +28,7 @@ class Assignment(NamedTuple):
     confidence: np.ndarray
 
 
-class Clusterer(BaseEstimator, ClusterMixin):
+class Clusterer(ClusterMixin, TransformerMixin, BaseEstimator):
     """Base of every method. Parameters are stored untouched by ``__init__`` and checked by ``fit``.
 
     After ``fit``: ``labels_`` (n,) int64 in 0..k-1, ``n_clusters_`` the number of non-empty clusters, ``confidence_``
@@ -71,6 +71,10 @@ class Clusterer(BaseEstimator, ClusterMixin):
             np.concatenate([labels for labels, _ in parts]).astype(np.int64),
             np.concatenate([share for _, share in parts]).astype(np.float32),
         )
+
+    def fit_transform(self, X: Any, y: object = None) -> np.ndarray:
+        """The embedding (n, d) float32 of the images ``X`` that are grouped."""
+        return self.fit(X, y).embedding_
 
     def transform(self, X: Any) -> np.ndarray:
         """The embedding (m, d) float32 of new images."""

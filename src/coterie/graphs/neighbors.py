@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from coterie.errors import ConfigError, MissingExtraError, SlowPathWarning
+from coterie.errors import ConfigError, GraphWarning, MissingExtraError, SlowPathWarning
 from coterie.graphs.knn import Neighbors, checked_features, nearest_neighbors, rank, search
 
 EXACT_UP_TO = 200_000  # images; exact search of more takes minutes on a laptop
+LOW_RECALL = 0.9  # below it the graph misses more than a tenth of its edges, and a person should know
 RECALL_SAMPLE = 1000  # rows whose true neighbours are looked up to measure an approximate search
 METHODS = ("auto", "exact", "faiss", "ivf", "hnsw", "nndescent")
 logger = logging.getLogger(__name__)
@@ -39,7 +40,14 @@ def find_neighbors(
     _complete(neighbors, features)
     if method == "faiss":
         return neighbors
-    return neighbors._replace(recall=measure_recall(features, neighbors, seed=seed))
+    recall = measure_recall(features, neighbors, seed=seed)
+    if recall < LOW_RECALL:
+        warnings.warn(
+            f"search={method!r} found only {recall:.0%} of the true neighbours; another search finds more",
+            GraphWarning,
+            stacklevel=2,
+        )
+    return neighbors._replace(recall=recall)
 
 
 def measure_recall(features: np.ndarray, neighbors: Neighbors, *, seed: int = 0) -> float:
