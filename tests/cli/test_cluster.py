@@ -79,7 +79,7 @@ def test_run_json_describes_the_images_as_they_were_read(run: Path) -> None:
 def test_the_summary_names_the_groups_the_scores_and_the_page(made: tuple[Path, Done]) -> None:
     run, done = made
     read, found, sizes, scores, last = done.out.splitlines()
-    assert read == "read 60 images as 12 x 12 grey"
+    assert read.startswith("read 60 images as 12 x 12 grey")
     assert found == "found 3 groups by gdl on pixels"
     assert sizes == "sizes: 20, 20, 20"
     assert scores.startswith("scores: accuracy 1.000, nmi_geometric 1.000")

@@ -55,8 +55,10 @@ def write_table(folder: "RunFolder", target: Path, to: Target) -> int:
     """One row per image: path, label, confidence."""
     from coterie.files.csv_files import write_csv
     from coterie.files.escape import escape_name
+    from coterie.files.folders import make_folder
     from coterie.files.tables import write_parquet
 
+    make_folder(target.parent)
     names = [escape_name(name) for name in folder.names]
     if to is Target.PARQUET:
         columns: dict[str, Any] = {"path": names, "label": folder.labels, "confidence": folder.confidence}

@@ -7,7 +7,7 @@ import typer
 
 from coterie.cli.options import Force, RunArgument, Source, Strict, Workers
 from coterie.cli.terminal import noted_warnings, say
-from coterie.errors import OutputError
+from coterie.errors import OutputError, RunFolderError
 
 DONE_WITH_WARNINGS = 3
 
@@ -50,6 +50,8 @@ def _predict(run: Path, path: str, out: Path, features: Path | None, workers: in
 
     if not (run / "model.json").is_file():  # a model folder by itself will do as well
         RunFolder.open(run)
+        if not (run / "model").is_dir():
+            raise RunFolderError(f"{run} has lost its model; make the run again")
     model = load(run, str(features) if features else None)
     store = open_images(path, options=model.image_options_, workers=worker_count(workers), progress=True)
     assignment = model.assign(store)
