@@ -174,6 +174,7 @@ def test_warnings_are_shown_once_and_kept_in_run_json(coterie: Command, own_run:
         shutil.copy("photos/a/a00.png", f"photos/copy-{number}.png")
     done = coterie("cluster", "photos", "--out", "again", *QUICK)
     assert done.err == "note: 2 images are exact copies of others\n"
+    assert " s, with 1 note; the page: " in done.out
     assert info(Path("again"))["warnings"] == [
         {"kind": "DuplicateImagesWarning", "message": "2 images are exact copies of others"}
     ]

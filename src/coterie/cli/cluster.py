@@ -139,7 +139,7 @@ def run(job: Job) -> int:
             with suppress(OSError):  # it holds what was finished
                 job.out.rmdir()
         raise
-    _summary(job, scores, time.perf_counter() - began)
+    _summary(job, scores, time.perf_counter() - began, len(noted))
     return len(noted)
 
 
@@ -190,7 +190,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def _summary(job: Job, scores: dict[str, Any] | None, seconds: float) -> None:
+def _summary(job: Job, scores: dict[str, Any] | None, seconds: float, n_notes: int) -> None:
     import numpy as np
 
     sizes = np.bincount(job.model.labels_)
@@ -198,4 +198,5 @@ def _summary(job: Job, scores: dict[str, Any] | None, seconds: float) -> None:
     say(f"sizes: {shown}")
     if scores is not None:
         say("scores: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items() if isinstance(value, float)))
-    say(f"done in {seconds:.1f} s; the page: {(job.out / 'page.html').resolve()}")
+    notes = f", with {_counted(n_notes, 'note')}" if n_notes else ""
+    say(f"done in {seconds:.1f} s{notes}; the page: {(job.out / 'page.html').resolve()}")
