@@ -60,7 +60,7 @@ def test_run_json_says_what_was_run_on_what(run: Path, photos: Path) -> None:
     assert (about["coterie"], about["method"], about["source"]) == (__version__, "gdl", str(photos))
     assert about["source_from_run"] == "../photos"
     assert about["created"].endswith("+00:00")
-    assert {"n_clusters": 3, "n_neighbors": 20, "seed": 0, "map": "pca"}.items() <= about["config"].items()
+    assert {"n_clusters": 3, "scale": "local", "seed": 0, "map": "pca"}.items() <= about["config"].items()
     assert (about["config"]["features"], about["config"]["features_used"]) == ("auto", "pixels")
     assert about["clusters"] == {"n": 3, "sizes": [20, 20, 20]}
     assert {"read images", "features", "grouping", "map", "thumbnails", "page"} <= about["timings"].keys()

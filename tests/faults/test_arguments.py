@@ -13,7 +13,7 @@ from cli.runner import Done, info, python_process, rows, snapshot
 Command = Callable[..., Done]
 QUICK = ("-k", "3", "--map", "pca")
 
-# Each is refused with exit code 2 and exactly this line, before any image is read or any folder made.
+# Each is refused with exit code 2 and a line that starts so, before any image is read or any folder made.
 REFUSED = {
     ("-k", "0"): "-k '0' is not a number of clusters; give auto or a whole number of at least 1",
     ("-k", "-3"): "-k '-3' is not a number of clusters; give auto or a whole number of at least 1",
@@ -52,11 +52,12 @@ def test_a_value_outside_its_range_is_named_with_what_is_allowed(
     coterie: Command, photos: Path, arguments: tuple[str, str], sentence: str
 ) -> None:
     done = coterie("cluster", photos, *arguments)
-    assert (done.code, done.out, done.error) == (2, "", sentence)
+    assert (done.code, done.out) == (2, "")
+    assert done.error.startswith(sentence)
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [("--seed", "-1"), ("--seed", "4294967296"), ("--neighbors", "many")])
+@pytest.mark.parametrize("arguments", [("--seed", "-1"), ("--seed", "4294967296"), ("--max-pixels", "many")])
 def test_a_number_that_is_none_is_wrong_usage(coterie: Command, photos: Path, arguments: tuple[str, str]) -> None:
     done = coterie("cluster", photos, *arguments)
     assert (done.code, done.out) == (2, "")

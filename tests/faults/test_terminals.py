@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cli.runner import Done, python_process, rows, run_process, snapshot, spoil
+from cli.runner import Done, info, python_process, rows, run_process, snapshot, spoil
 
 Command = Callable[..., Done]
 QUICK = ("-k", "3", "--map", "pca")
@@ -77,6 +77,16 @@ def test_output_that_is_closed_from_the_start_is_no_error(own_run: Path, coterie
             ["bash", "-o", "pipefail", "-c", line], env=environment, capture_output=True, check=False, timeout=60
         )
         assert (done.returncode, done.stderr) == (0, b""), line
+
+
+def test_a_cache_that_cannot_be_written_is_a_note_and_stands_in_run_json(own_run: Path, coterie: Command) -> None:
+    Path("file").write_text("no folder")
+    nowhere = {name: str(Path("file/cache").absolute()) for name in ("COTERIE_CACHE", "NUMBA_CACHE_DIR")}
+    done = run_process("cluster", "photos", "--method", "kmeans", "--out", "again", *QUICK, environment=nowhere)
+    assert done.code == 0
+    assert len(done.err.splitlines()) == 2
+    assert all(line.startswith("note: ") and "cannot be written" in line for line in done.err.splitlines())
+    assert [entry["kind"] for entry in info(Path("again"))["warnings"]] == ["SlowPathWarning"] * 2
 
 
 def test_without_a_terminal_there_is_no_progress_bar(own_run: Path, coterie: Command) -> None:

@@ -68,20 +68,22 @@ def cluster(
     """Group the images under PATH; writes a run folder with a page to look at and a model for new images."""
     from coterie.cli.workers import worker_count
 
-    asked = {"n_clusters": parse_n_clusters(k), "n_neighbors": neighbors, "scale": scale, "search": search}
-    how = {"features": parse_features(features), "device": parse_device(device), "random_state": seed}
-    model = make_clusterer(method, asked | how)
-    reading = {
-        "size": parse_size(size), "fit": fit, "grey": "auto" if grey is None else grey, "background": background,
-        "max_pixels": max_pixels, "max_bad": max_bad, "workers": worker_count(workers), "follow_links": follow_links,
-    }  # fmt: skip
-    target = out or default_run_folder(path)
-    known = parse_classes(classes) if classes else None
-    job = Job(path, target, method, model, reading, known, seed, parse_map(map_))
-    refuse_inside(target, path)
-    refuse_taken(target, force=force)
-    n_warnings = run(job)
-    if strict and n_warnings:
+    with noted_warnings() as noted:
+        asked = {"n_clusters": parse_n_clusters(k), "n_neighbors": neighbors, "scale": scale, "search": search}
+        how = {"features": parse_features(features), "device": parse_device(device), "random_state": seed}
+        model = make_clusterer(method, asked | how)
+        reading = {
+            "size": parse_size(size), "fit": fit, "grey": "auto" if grey is None else grey, "background": background,
+            "max_pixels": max_pixels, "max_bad": max_bad, "workers": worker_count(workers),
+            "follow_links": follow_links,
+        }  # fmt: skip
+        target = out or default_run_folder(path)
+        known = parse_classes(classes) if classes else None
+        job = Job(path, target, method, model, reading, known, seed, parse_map(map_))
+        refuse_inside(target, path)
+        refuse_taken(target, force=force)
+        run(job, noted)
+    if strict and noted:
         raise typer.Exit(DONE_WITH_WARNINGS)
 
 
@@ -118,8 +120,8 @@ def make_clusterer(method: str, asked: dict[str, Any]) -> Any:
     return model
 
 
-def run(job: Job) -> int:
-    """Does the job and says what came out; the number of warnings given."""
+def run(job: Job, noted: list[dict[str, str]]) -> None:
+    """Does the job and says what came out; ``noted`` holds the warnings given so far and fills with more."""
     from coterie.cli.run_writer import RunWriter
     from coterie.files.folders import probe_writable
     from coterie.files.lock import RunLock
@@ -127,7 +129,7 @@ def run(job: Job) -> int:
     is_new = not job.out.exists()
     probe_writable(job.out)
     try:
-        with RunLock(job.out), noted_warnings() as noted:
+        with RunLock(job.out):
             writer = RunWriter(job.out, noted)
             began = time.perf_counter()
             store = _read(job, writer)
@@ -140,7 +142,6 @@ def run(job: Job) -> int:
                 job.out.rmdir()
         raise
     _summary(job, scores, time.perf_counter() - began, len(noted))
-    return len(noted)
 
 
 def _read(job: Job, writer: Any) -> Any:
