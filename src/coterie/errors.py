@@ -98,5 +98,9 @@ class ClassesWarning(CoterieWarning):
     """The known classes cover only some of the images, or are such that their scores say nothing."""
 
 
+class FragmentsWarning(CoterieWarning):
+    """Many images lay in groups too small to count, and were joined to larger ones."""
+
+
 class SlowPathWarning(CoterieWarning):
     """Something works, but slower than it could: no cache for compiled code, no device that was asked for."""

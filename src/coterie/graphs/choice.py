@@ -4,16 +4,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coterie.graphs.history import History
+from coterie.graphs.history import History, labels_after
 
-RULE = "the number of clusters after which the affinity of the next merger of two large clusters falls the most"
+RULE = (
+    "the number of clusters after which the affinity of the next merger of two large clusters falls the most, "
+    "weighed by the logarithm of the number"
+)
 N_RUNNERS_UP = 5
 
 
 class Choice(NamedTuple):
-    """The chosen number of clusters, the rule in words, and the next best as (number, score), scores in nats of
-    affinity.
-    """
+    """The chosen number of clusters, its score, the rule in words, and the next best as (number, score)."""
 
     n_clusters: int
     score: float
@@ -22,31 +23,41 @@ class Choice(NamedTuple):
 
 
 def choose_n_clusters(history: History, *, largest: int | None = None) -> Choice:
-    """The number of clusters k in 2..``largest`` (default: half the square root of n, at least 10) with the widest gap.
+    """The number of clusters k in 2..``largest`` (default: the square root of n) with the largest gap times log k.
 
-    Only mergers of two clusters of at least ``counted_size`` images count, so that stray fragments do not. The gap of k
-    is log A(merger that left k) - log A(merger that leaves k - 1).
+    The gap of k is log A(merger that left k) - log A(merger that leaves k - 1), over mergers of two clusters of at
+    least ``counted_size`` images, so that stray fragments do not count. Two far parts make the gap of k = 2 large on
+    almost any images; log k is what a coarser answer must be better by to win.
     """
     n = len(history.initial)
-    largest = largest or max(10, int(np.sqrt(n) / 2))
-    affinity = last_affinities(history, counted_size(n), largest + 1)
-    if len(affinity) < 2:
-        return Choice(min(2, history.n_initial), 0.0, RULE, [])
-    floor = np.log(affinity[affinity > 0].min() / 10) if (affinity > 0).any() else 0.0
-    logs = np.log(np.where(affinity > 0, affinity, np.exp(floor)))
-    gaps = logs[1:] - logs[:-1]  # index i: k = i + 2
-    order = np.argsort(-gaps, kind="stable")
-    ranked = [(int(i) + 2, float(gaps[i])) for i in order]
+    affinity = last_affinities(history, counted_size(n))
+    # parts without any affinity to each other are apart whatever the rule says
+    apart = max(1, int((affinity == 0).sum()) + 1, _counted_at_end(history, counted_size(n)))
+    largest = largest or max(10, int(np.sqrt(n)), 2 * apart)
+    logs = np.log(affinity[affinity > 0][: max(0, largest - apart + 1)])
+    if len(logs) < 2:
+        return Choice(min(max(2, apart), history.n_initial), 0.0, RULE, [])
+    k = np.arange(apart + 1, apart + len(logs))
+    score = (logs[1:] - logs[:-1]) * np.log(k)
+    ranked = [(int(k[i]), float(score[i])) for i in np.argsort(-score, kind="stable")]
     return Choice(*ranked[0], RULE, ranked[1 : N_RUNNERS_UP + 1])
 
 
-def counted_size(n: int) -> int:
-    """The smallest cluster that counts when nothing is known: a tenth of the square root of n, at least 2."""
-    return max(2, round(0.1 * np.sqrt(n)))
+def counted_size(n: int) -> float:
+    """The smallest cluster that counts while nothing is known of their number: a quarter of the square root of n, at
+    least 3.
+    """
+    return max(3.0, 0.25 * float(np.sqrt(n)))
 
 
-def last_affinities(history: History, min_size: int, most: int) -> np.ndarray:
-    """(j,) affinity of the merger that took k + 1 counted clusters to k, for k = 1, 2, ... (j <= most)."""
+def last_affinities(history: History, min_size: float) -> np.ndarray:
+    """(j,) affinity of the mergers of two clusters of at least ``min_size`` images, the last one first."""
     sizes = np.concatenate([np.bincount(history.initial), history.size])
     both = (sizes[history.merges] >= min_size).all(axis=1)
-    return history.affinity[both][::-1][:most]
+    return history.affinity[both][::-1]
+
+
+def _counted_at_end(history: History, min_size: float) -> int:
+    """Clusters of at least ``min_size`` images that the history ends with."""
+    _, images = np.unique(labels_after(history, len(history.merges)), return_counts=True)
+    return int((images >= min_size).sum())

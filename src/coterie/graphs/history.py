@@ -63,7 +63,12 @@ def followed_by(history: History, later: History) -> History:
 def cut(history: History, n_clusters: int) -> np.ndarray:
     """Labels (n,) int64 in 0..k-1 when ``n_clusters`` are left (or as many as there are), the largest cluster first."""
     mergers = min(max(history.n_initial - n_clusters, 0), len(history.merges))
-    return by_size(_roots(history.merges[:mergers], history.n_initial)[history.initial])
+    return by_size(labels_after(history, mergers))
+
+
+def labels_after(history: History, mergers: int) -> np.ndarray:
+    """(n,) int64: the node of the history that each image belongs to after that many mergers."""
+    return _roots(history.merges[:mergers], history.n_initial)[history.initial]
 
 
 def by_size(labels: np.ndarray) -> np.ndarray:

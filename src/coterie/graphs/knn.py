@@ -2,9 +2,9 @@
 
 Candidates come from float32 products, whose differences lose digits on near-equal rows. So the features are centred and
 scaled first, a few more candidates than asked for are kept and ranked again by their true squared distance in float64,
-and a row whose rounding error could hide a nearer neighbour is searched once more in float64. Ties go to the smaller
-index. An image is never its own neighbour: it is left out by its index, not by a distance of zero, so exact duplicates
-are neighbours of each other.
+and a row whose rounding error could hide a nearer neighbour is searched once more in float64. Ties among the candidates
+go to the smaller index. An image is never its own neighbour: it is left out by its index, not by a distance of zero, so
+exact duplicates are neighbours of each other.
 """
 
 from collections.abc import Callable
