@@ -5,6 +5,7 @@ import pytest
 
 from coterie.graphs import linkage_kernel as kernel
 from coterie.graphs.affinity import Graph
+from coterie.graphs.hash_tables import Tables, make_tables
 from coterie.graphs.linkage import UPDATES, link
 from oracles.dense_linkage import DenseLinkage, pq_tables, run, u_by_loops, u_table
 from oracles.kernel_state import (
@@ -79,6 +80,34 @@ def test_every_table_entry_equals_the_dense_definition_after_every_merger_of_nei
 @pytest.mark.parametrize("seed", range(20))
 def test_every_table_entry_equals_the_dense_definition_on_random_directed_graphs_with_hubs(seed: int) -> None:
     assert follow(*random_case(seed)) > 0, "the cross term alone created no pair, so the hard case was not looked at"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_large_clusters_with_few_edges_between_them_merge_by_the_dense_definition(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    initial = np.repeat(np.arange(12), 30)
+    W = np.zeros((len(initial), len(initial)))
+    for _ in range(40):  # one image of each cluster is linked both ways, so tables are far smaller than clusters
+        i, j = rng.choice(12, 2, replace=False) * 30 + rng.integers(0, 3, 2)
+        W[i, j], W[j, i] = rng.random(2)
+    follow(graph_of(W), W, initial)
+
+
+def test_the_invariants_hold_while_the_memory_of_the_tables_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_spare_room(expected: np.ndarray, width: int) -> Tables:
+        tables = make_tables(expected, width)
+        return tables._replace(keys=tables.keys[: tables.top[0]], values=tables.values[: tables.top[0]])
+
+    monkeypatch.setattr(kernel, "make_tables", without_spare_room)
+    graph, W, initial = knn_case(0, 8, n=400, k=12)
+    state = started(graph, initial)
+    pools = [{len(state.samples.keys)}, {len(state.pairs.keys)}]
+    while (merges := kernel.merge(state, 1))[1].size:
+        state = merges[0]
+        assert_invariants(state, W)
+        pools[0].add(len(state.samples.keys))
+        pools[1].add(len(state.pairs.keys))
+    assert min(map(len, pools)) > 1
 
 
 @pytest.mark.parametrize(("rule", "alpha"), RULES)
