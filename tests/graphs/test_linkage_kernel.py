@@ -99,7 +99,7 @@ def test_the_invariants_hold_while_the_memory_of_the_tables_grows(monkeypatch: p
         return tables._replace(keys=tables.keys[: tables.top[0]], values=tables.values[: tables.top[0]])
 
     monkeypatch.setattr(kernel, "make_tables", without_spare_room)
-    graph, W, initial = knn_case(0, 8, n=400, k=12)
+    graph, W, initial = random_case(0, n=200, k=10)
     state = started(graph, initial)
     pools = [{len(state.samples.keys)}, {len(state.pairs.keys)}]
     while (merges := kernel.merge(state, 1))[1].size:
