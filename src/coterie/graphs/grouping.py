@@ -9,7 +9,7 @@ from coterie.errors import ConfigError
 from coterie.graphs.affinity import Graph, affinity_graph
 from coterie.graphs.choice import Choice, choose_n_clusters
 from coterie.graphs.components import merge_by_centroid, nearest_by_weight, nearest_neighbor_clusters
-from coterie.graphs.history import History, cut, followed_by
+from coterie.graphs.history import History, by_size, cut, followed_by
 from coterie.graphs.knn import Neighbors
 from coterie.graphs.linkage import link
 from coterie.graphs.neighbors import find_neighbors
@@ -127,7 +127,7 @@ def _group(graph: Graph, nearest: np.ndarray, settings: LinkageSettings, feature
         stop = sized_stop(history, graph, k, min_size=size, features=features)
         labels = stop.labels
     for _ in range(settings.refine):
-        labels = vote_once(graph, labels, int(labels.max()) + 1)
+        labels = by_size(vote_once(graph, labels, int(labels.max()) + 1))
     return Grouping(labels, history, graph, None, n_exhausted, restarted, stop, None)
 
 

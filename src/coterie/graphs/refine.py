@@ -18,8 +18,12 @@ def vote_once(graph: Graph, labels: np.ndarray, n_clusters: int) -> np.ndarray:
     directed = csr_matrix((graph.weights, graph.indices, graph.indptr), shape=(n, n))
     both_ways = (directed + directed.T).tocsr()
     moved: np.ndarray = _heaviest(both_ways.indptr, both_ways.indices, both_ways.data, labels, n_clusters)
-    emptied = np.bincount(moved, minlength=n_clusters) == 0
-    return np.where(emptied[labels], labels, moved)
+    while True:
+        emptied = np.bincount(moved, minlength=n_clusters) == 0
+        if not emptied.any():
+            return moved
+        # whoever is called back leaves a cluster that counted on it, so that is looked at again
+        moved = np.where(emptied[labels], labels, moved)
 
 
 @compiled
