@@ -164,6 +164,23 @@ def test_originals_are_linked_relative_to_the_page(tmp_path: Path, photos: Path)
     assert data["originals"] == {"base": "../my%20photos%20%231/", "prefix": f"{photos}/", "note": ""}
 
 
+def test_originals_are_found_as_seen_from_the_run_whatever_the_current_folder(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    info = {"source": photos.name, "source_from_run": f"../{photos.name}"}
+    data = data_of(page_of(tmp_path / "run", n=len(WICKED), k=2, names=WICKED, info=info))
+    assert data["originals"] == {"base": "../my%20photos%20%231/", "prefix": f"{photos.name}/", "note": ""}
+
+
+def test_originals_of_a_manifest_start_from_its_folder(tmp_path: Path, photos: Path) -> None:
+    (photos / "list.txt").write_text("")
+    info = {"source": "here/list.txt", "source_from_run": f"../{photos.name}/list.txt"}
+    data = data_of(page_of(tmp_path / "run", n=len(WICKED), k=2, names=WICKED, info=info))
+    assert data["originals"] == {"base": "../my%20photos%20%231/", "prefix": "here/", "note": ""}
+
+
 def test_originals_inside_an_archive_are_said_to_be_there(tmp_path: Path) -> None:
     archive = tmp_path / "photos.zip"
     archive.write_bytes(b"PK")

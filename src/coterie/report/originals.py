@@ -19,12 +19,20 @@ def originals(run: RunFolder) -> dict[str, Any]:
     """``base``, the address that a name is appended to, relative to the page, or None; ``prefix``, what to put before a
     name to get the path as the person wrote it; ``note``, the sentence to show where ``base`` is None."""
     source = str(run.info.get("source", ""))
-    path = Path(source)
-    root = _root(path, run.names) if source else None
-    if root is not None:
-        return {"base": _address(root, run.path), "prefix": _prefix(source, path, root), "note": ""}
-    sentence = IN_ARCHIVE if path.is_file() else UNKNOWN
+    places = _places(run, source)
+    for path in places:
+        root = _root(path, run.names)
+        if root is not None:
+            return {"base": _address(root, run.path), "prefix": _prefix(source, whole=root == path), "note": ""}
+    sentence = IN_ARCHIVE if any(path.is_file() for path in places) else UNKNOWN
     return {"base": None, "prefix": "", "note": sentence.format(source=source or "of this run")}
+
+
+def _places(run: RunFolder, source: str) -> list[Path]:
+    """Where the source may be: as seen from the run, which holds from any folder, then as the person wrote it."""
+    from_run = run.info.get("source_from_run")
+    as_seen = [(run.path / from_run).resolve()] if isinstance(from_run, str) else []
+    return [*as_seen, Path(source)] if source else []
 
 
 def _root(source: Path, names: list[str]) -> Path | None:
@@ -47,7 +55,9 @@ def _address(root: Path, page_folder: Path) -> str:
     return quote_from_bytes(os.fsencode(Path(relative).as_posix())) + "/"
 
 
-def _prefix(source: str, path: Path, root: Path) -> str:
-    if root == path:
+def _prefix(source: str, *, whole: bool) -> str:
+    """What stands before a name: the source, or its folder when the names do not start from the ``whole`` of it."""
+    if whole:
         return source if source.endswith(("/", os.sep)) else source + "/"
-    return "" if str(root) == "." else f"{root.as_posix()}/"
+    folder = Path(source).parent.as_posix()
+    return "" if folder == "." else f"{folder}/"
