@@ -101,7 +101,10 @@ def test_a_run_of_given_features_needs_those_of_the_new_images(coterie: Command,
     assert coterie("cluster", photos, "--features", "rows.npy", "--out", "given", "-k", "3", "--map", "pca").code == 0
     done = coterie("predict", "given", photos / "a")
     assert done.code == 2
-    assert "pass the embeddings of the new images too" in done.error
+    assert done.error == (
+        "this model was fitted on given embeddings and cannot compute them; pass the embeddings of the new images too, "
+        "as another .npy file: --features new.npy, or in Python coterie.load(folder, features='new.npy')"
+    )
     assert coterie("predict", "given", photos / "a", "--features", "new.npy").code == 0
     assert [line[1] for line in rows(Path("assignments.csv"))] == [
         line[1] for line in rows(Path("given/assignments.csv"))[:21]

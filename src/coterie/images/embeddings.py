@@ -44,7 +44,8 @@ class Embeddings:
         if given is None:
             raise ConfigError(
                 "this model was fitted on given embeddings and cannot compute them; "
-                "pass the embeddings of the new images too, as another .npy file (features=...)"
+                "pass the embeddings of the new images too, as another .npy file: --features new.npy, "
+                "or in Python coterie.load(folder, features='new.npy')"
             )
         return self._rows(Path(given), store, progress)
 
@@ -100,9 +101,9 @@ def read_rows(path: Path) -> NDArray[Any]:
         what = error.strerror or str(error)
         raise ConfigError(f"{path} cannot be read as embeddings: {what}; give the path of a .npy file") from error
     except Exception as error:  # a damaged header or zip raises nearly anything
+        # NumPy's own words advise to load pickles, which is exactly what nobody should do with a file they were given
         raise ConfigError(
-            f"{path} is not a whole .npy or .npz file of numbers ({error}); "
-            "save the rows as (n, d) floats with numpy.save"
+            f"{path} is not a whole .npy or .npz file of numbers; save the rows as (n, d) floats with numpy.save"
         ) from error
     return pick(path, arrays)
 
