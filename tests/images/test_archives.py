@@ -52,6 +52,21 @@ def test_an_archive_gives_the_same_store_as_its_folder(folder: Path, ending: str
     assert open_images(source, cache=folder.parent / "cache", size=12).reused
 
 
+@pytest.mark.parametrize("ending", [".zip", ".tar"])
+def test_members_that_start_from_the_current_folder_are_named_as_in_a_folder(folder: Path, ending: str) -> None:
+    path = folder.parent / f"dotted{ending}"
+    if ending == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in NAMES:
+                archive.writestr(f"./{name}", (folder / name).read_bytes())
+    else:
+        with tarfile.open(path, "w") as tar:
+            tar.add(folder, ".")
+    store = open_images(path, cache=folder.parent / "cache", size=12)
+    assert store.names == sorted(NAMES)
+    assert np.array_equal(store.images, open_images(folder, cache=folder.parent / "cache", size=12).images)
+
+
 def test_an_encrypted_member_is_skipped(folder: Path) -> None:
     source = packed(folder, ".zip")
     data = bytearray(source.read_bytes())

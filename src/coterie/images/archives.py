@@ -95,6 +95,8 @@ class _Collected:
         self.n_members = 0
 
     def add(self, name: str, size: int, position: int, special: str) -> None:
+        while name.startswith("./"):  # as `tar -c .` writes it; the same file in a folder is called a/x.png
+            name = name[2:]
         self.n_members += 1
         if self.n_members > MAX_MEMBERS:
             raise SourceError(f"{self.path} holds more than {MAX_MEMBERS:,} members: split it")
