@@ -19,7 +19,9 @@ def load(folder: str | os.PathLike[str], features: Any = None) -> Clusterer:
     one.
     """
     path = Path(folder)
-    if (path / "run.json").is_file() and (path / "model").is_dir():
+    if (path / "run.json").is_file():
+        if not (path / "model").is_dir():
+            raise ModelFileError(f"{path} is a run without a model: its folder model/ is gone; make the run again")
         path /= "model"
     model = read_model(path)
     methods: list[type[Clusterer]] = [*CLASSICAL.values(), *METHODS.values()]
