@@ -46,7 +46,6 @@ class Clusterer(ClusterMixin, TransformerMixin, BaseEstimator):
         self.check_parameters()
         began = time.perf_counter()
         features = self._describe_new(X)
-        self._check_count(len(features))
         described = time.perf_counter()
         self.embedding_ = features
         self._fit_features(features)
@@ -136,8 +135,11 @@ class Clusterer(ClusterMixin, TransformerMixin, BaseEstimator):
     def _describe_new(self, X: Any) -> np.ndarray:
         if not is_images(X):
             self.extractor_ = None
-            return self._checked_rows(X, reset=True)
+            rows = self._checked_rows(X, reset=True)
+            self._check_count(len(rows))
+            return rows
         self.store_ = open_images(X)
+        self._check_count(len(self.store_))  # before minutes are spent on their features
         extractor = make_extractor(self.features, self.store_, self.device)
         self.extractor_, self.image_options_ = extractor, self.store_.options
         features = extractor.fit_transform(self.store_)
