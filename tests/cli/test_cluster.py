@@ -89,14 +89,15 @@ def test_the_summary_names_the_groups_the_scores_and_the_page(made: tuple[Path, 
 
 
 def test_the_number_of_groups_is_chosen_and_the_runners_up_are_kept(coterie: Command, photos: Path) -> None:
-    done = coterie("cluster", photos, "--out", "auto", "--map", "pca")
+    wide = ("--neighbors", "20", "--map", "pca")  # as many as a kind has images
+    done = coterie("cluster", photos, "--out", "auto", *wide)
     choice = info(Path("auto"))["choice"]
     assert choice["n_clusters"] == 3
     assert choice["rule"]
     assert choice["runners_up"]
     next_best = ", ".join(str(other["n_clusters"]) for other in choice["runners_up"][:3])
     assert f"found 3 groups by gdl on pixels (chosen; next best {next_best})" in done.out
-    assert coterie("cluster", photos, "--out", "also-auto", "-k", "auto", "--map", "pca").code == 0
+    assert coterie("cluster", photos, "--out", "also-auto", "-k", "auto", *wide).code == 0
     assert (Path("also-auto") / "assignments.csv").read_bytes() == Path("auto/assignments.csv").read_bytes()
 
 
@@ -150,6 +151,18 @@ def test_the_options_of_the_linkage_reach_it(coterie: Command, photos: Path) -> 
     assert expected.items() <= info(Path("global"))["config"].items()
 
 
+def test_the_options_of_the_stop_reach_it(coterie: Command, photos: Path) -> None:
+    options = ("--stop", "plain", "--min-cluster-size", "4", "--refine", "0")
+    assert coterie("cluster", photos, "--out", "plain", *options, *QUICK).code == 0
+    expected = {"stop": "plain", "min_cluster_size": 4, "refine": 0}
+    assert expected.items() <= info(Path("plain"))["config"].items()
+
+
+def test_what_was_not_said_is_chosen_by_the_linkage(run: Path) -> None:
+    expected = {"n_neighbors": "auto", "stop": "sized", "min_cluster_size": "auto", "refine": 1}
+    assert expected.items() <= info(run)["config"].items()
+
+
 def test_given_features_are_used_as_they_are(coterie: Command, photos: Path) -> None:
     rng = np.random.default_rng(0)
     np.save("rows.npy", np.repeat(np.eye(3), 20, axis=0) + rng.normal(0, 0.01, (60, 3)))
@@ -172,7 +185,8 @@ def test_a_csv_of_classes_gives_scores_and_says_how_many_images_it_covers(coteri
 def test_warnings_are_shown_once_and_kept_in_run_json(coterie: Command, own_run: Path) -> None:
     for number in (1, 2):
         shutil.copy("photos/a/a00.png", f"photos/copy-{number}.png")
-    done = coterie("cluster", "photos", "--out", "again", *QUICK)
+    # with five neighbours two copies would be so near that the other edges weigh nothing, which is a second note
+    done = coterie("cluster", "photos", "--out", "again", "--neighbors", "20", *QUICK)
     assert done.err == "note: 2 images are exact copies of others\n"
     assert " s, with 1 note; the page: " in done.out
     assert info(Path("again"))["warnings"] == [

@@ -24,7 +24,13 @@ REFUSED = {
     ("--method", "magic"): "--method 'magic' is not known; expected one of gdl, kmeans",
     ("--scale", "tiny"): "scale is 'tiny'; expected one of local, global",
     ("--search", "magic"): "search is 'magic'; expected one of auto, exact, faiss, ivf, hnsw, nndescent",
-    ("--neighbors", "0"): "n_neighbors is 0; expected a whole number of at least 1",
+    ("--neighbors", "0"): "--neighbors '0' is not a number of neighbours; give auto or a whole number of at least 1",
+    ("--neighbors", "few"): "--neighbors 'few' is not a number of neighbours; give auto or a whole number of at least",
+    ("--stop", "early"): "stop is 'early'; expected one of sized, plain",
+    ("--min-cluster-size", "0"): (
+        "--min-cluster-size '0' is not a number of images; give auto or a whole number of at least 1"
+    ),
+    ("--refine", "-1"): "refine is -1; expected a whole number of at least 0",
     ("--features", "magic"): (
         "--features 'magic' is not known; expected auto, pixels, efficientnet-lite0, or the path of a .npy file"
     ),

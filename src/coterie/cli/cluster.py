@@ -18,15 +18,19 @@ from coterie.cli.options import (
     Grey,
     MaxBad,
     MaxPixels,
+    MinClusterSize,
+    Neighbors,
+    Refine,
     Size,
     Source,
+    Stop,
     Strict,
     Workers,
     parse_classes,
+    parse_count,
     parse_device,
     parse_features,
     parse_map,
-    parse_n_clusters,
     parse_size,
 )  # fmt: skip
 from coterie.cli.targets import default_run_folder, refuse_inside, refuse_taken
@@ -58,9 +62,12 @@ def cluster(
     max_bad: MaxBad = 0.5,
     workers: Workers = -1,
     follow_links: FollowLinks = False,
-    neighbors: Annotated[int, typer.Option(help="gdl: neighbours each image is linked to.")] = 20,
+    neighbors: Neighbors = "auto",
     scale: Annotated[str, typer.Option(help="gdl: local or global scale of the affinity.")] = "local",
     search: Annotated[str, typer.Option(help="gdl: auto, exact, faiss, ivf, hnsw or nndescent.")] = "auto",
+    stop: Stop = "sized",
+    min_cluster_size: MinClusterSize = "auto",
+    refine: Refine = 1,
     map_: Annotated[str, typer.Option("--map", help="The 2-D map: auto, pca or umap.")] = "auto",
     force: Force = False,
     strict: Strict = False,
@@ -69,7 +76,12 @@ def cluster(
     from coterie.cli.workers import worker_count
 
     with noted_warnings() as noted:
-        asked = {"n_clusters": parse_n_clusters(k), "n_neighbors": neighbors, "scale": scale, "search": search}
+        asked = {
+            "n_clusters": parse_count("-k", k, "a number of clusters"),
+            "n_neighbors": parse_count("--neighbors", neighbors, "a number of neighbours"),
+            "min_cluster_size": parse_count("--min-cluster-size", min_cluster_size, "a number of images"),
+            "scale": scale, "search": search, "stop": stop, "refine": refine,
+        }  # fmt: skip
         how = {"features": parse_features(features), "device": parse_device(device), "random_state": seed}
         model = make_clusterer(method, asked | how)
         reading = {

@@ -23,6 +23,10 @@ MaxPixels = Annotated[int, typer.Option(help="Images with more pixels are skippe
 MaxBad = Annotated[float, typer.Option(help="Stop when a larger share of the files cannot be read.")]
 Workers = Annotated[int, typer.Option(help="Threads that decode; -1 for one per core.")]
 FollowLinks = Annotated[bool, typer.Option("--follow-links", help="Also walk into folders that are links.")]
+Neighbors = Annotated[str, typer.Option(help="gdl: neighbours each image is linked to, or auto.")]
+Stop = Annotated[str, typer.Option(help="gdl: sized (small fragments join others) or plain (they count as groups).")]
+MinClusterSize = Annotated[str, typer.Option(help="gdl: images a group needs to count with --stop sized, or auto.")]
+Refine = Annotated[int, typer.Option(help="gdl: rounds in which each image moves to where most of its edges lead.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 when files were skipped or a warning was given.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
@@ -38,8 +42,8 @@ def parse_size(text: str) -> int | tuple[int, int] | Literal["auto"]:
     raise ConfigError(f"--size {text!r} is not a size; give auto, one side such as 64, or HEIGHTxWIDTH such as 48x64")
 
 
-def parse_n_clusters(text: str) -> int | Literal["auto"]:
-    """ "auto" or a whole number of at least 1."""
+def parse_count(option: str, text: str, what: str) -> int | Literal["auto"]:
+    """ "auto" or a whole number of at least 1; ``what`` is said to be wrong with anything else."""
     if text == "auto":
         return "auto"
     try:
@@ -47,7 +51,7 @@ def parse_n_clusters(text: str) -> int | Literal["auto"]:
     except ValueError:
         number = 0
     if number < 1:
-        raise ConfigError(f"-k {text!r} is not a number of clusters; give auto or a whole number of at least 1")
+        raise ConfigError(f"{option} {text!r} is not {what}; give auto or a whole number of at least 1")
     return number
 
 
