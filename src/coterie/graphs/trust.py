@@ -5,6 +5,7 @@ import numpy as np
 from coterie.errors import ClusterCountWarning, CoterieWarning, FragmentsWarning, GraphWarning
 from coterie.graphs.components import graph_components
 from coterie.graphs.grouping import Grouping, LinkageSettings
+from coterie.graphs.history import labels_after
 
 MANY_FRAGMENTS = 0.01  # of the images
 HUB = 50  # times as many edges into an image as out of it
@@ -38,9 +39,11 @@ def _count(grouping: Grouping, settings: LinkageSettings) -> Reservation | None:
 
 
 def _exhausted(grouping: Grouping, settings: LinkageSettings) -> Reservation | None:
-    k = int(grouping.labels.max()) + 1
-    used_up = grouping.stop is None or grouping.stop.min_size <= 1
-    if grouping.n_exhausted <= k or not used_up:
+    history, k = grouping.history, int(grouping.labels.max()) + 1
+    # fragments without affinity are adopted one by one; clusters that count and still had to be joined are news
+    _, images = np.unique(labels_after(history, history.n_initial - grouping.n_exhausted), return_counts=True)
+    counted = images >= (1 if grouping.stop is None else grouping.stop.min_size)
+    if counted.sum() <= k:
         return None
     parts = graph_components(grouping.graph)
     what = (
