@@ -18,6 +18,7 @@ from coterie.graphs.grouping import Grouping, LinkageSettings, group_features, g
 from coterie.graphs.knn import Neighbors, search
 from coterie.graphs.linkage import UPDATES
 from coterie.graphs.neighbors import METHODS
+from coterie.graphs.reduce import components_for, principal_axes, project
 from coterie.graphs.trust import reservations
 from coterie.graphs.votes import confidence, graph_confidence, label_weights
 
@@ -26,19 +27,22 @@ ON_EXHAUSTED = ("centroid", "double_ks", "stop", "error")
 
 
 class GraphDegreeLinkage(Clusterer):
-    """Exact graph degree linkage with a sized stop. The published algorithm is n_neighbors=20, stop="plain", refine=0.
+    """Exact graph degree linkage with a sized stop. The published algorithm is n_neighbors=20, n_components=None,
+    stop="plain", refine=0.
 
     n_clusters: 1 to n, or "auto": chosen from the merge history (``choice_`` says by which rule, and names the
     runners-up). n_neighbors: edges from each image, K_s; "auto" is 10 for 1,000 images a cluster, growing with the
-    square root, 5 to 40 (``graphs.grouping``); JULE has 20. scale: "local", each image's own (gacluster), or "global",
-    one for all, ``a`` times the mean squared distance (JULE, a = 1). update: "exact" (JULE Eq. 3; the papers' numbers),
-    "size_ratio" (Eq. 7) or "constant_ratio" (Eq. 9 with ``alpha``; the Torch release of JULE has alpha = 0). affinity:
-    "features", or "precomputed": ``fit`` takes a sparse directed W (n, n), rows = sources. init: "nearest", the parts
-    of the 1-nearest-neighbour graph, or "singletons". stop: "sized" counts only clusters of at least
-    ``min_cluster_size`` images ("auto": the size with the smallest normalised cut, ``graphs.stop``) and lets fragments
-    join them; "plain" stops at exactly n_clusters, fragments included. refine: rounds in which every image moves to the
-    cluster that most of its edges lead to, 1 by default. on_exhausted: when clusters without any affinity are left,
-    "centroid" joins the smallest with the nearest centroid, "double_ks" doubles the neighbours and goes on, "stop"
+    square root, 5 to 40 (``graphs.grouping``); JULE has 20. n_components: the principal components that
+    neighbours are searched in; "auto" is 64 for at least 8,000 images of more features, None is all. scale: "local",
+    each image's own (gacluster), or "global", one for all, ``a`` times the mean squared distance (JULE, a = 1). update:
+    "exact" (JULE Eq. 3; the papers' numbers), "size_ratio" (Eq. 7) or "constant_ratio" (Eq. 9 with ``alpha``; the Torch
+    release of JULE has alpha = 0). affinity: "features", or "precomputed": ``fit`` takes a sparse directed W (n, n),
+    rows = sources. init: "nearest", the parts of the 1-nearest-neighbour graph, or "singletons". stop: "sized" counts
+    only clusters of at least ``min_cluster_size`` images ("auto": the size with the smallest normalised cut,
+    ``graphs.stop``) and lets fragments join them; "plain" stops at exactly n_clusters, fragments included. refine:
+    rounds in which every image moves to the cluster that most of its edges lead to, 1 by default. on_exhausted: when
+    clusters without any affinity are left, "centroid" joins the smallest with the nearest centroid, "double_ks" doubles
+    the neighbours and goes on, "stop"
     returns more clusters than asked for, "error" raises. search: see ``graphs.neighbors``. features: "auto", "pixels",
     "efficientnet-lite0", a .npy of embeddings, or an nn.Module. device: "auto", "cpu", "cuda", "mps".
 
@@ -56,6 +60,7 @@ class GraphDegreeLinkage(Clusterer):
         n_clusters: int | str = "auto",
         *,
         n_neighbors: int | str = "auto",
+        n_components: int | str | None = "auto",
         scale: str = "local",
         a: float = 1.0,
         update: str = "exact",
@@ -72,6 +77,7 @@ class GraphDegreeLinkage(Clusterer):
     ) -> None:
         self.n_clusters = n_clusters
         self.n_neighbors = n_neighbors
+        self.n_components = n_components
         self.scale = scale
         self.a = a
         self.update = update
@@ -96,6 +102,8 @@ class GraphDegreeLinkage(Clusterer):
         check_n_clusters(self.n_clusters, auto=True)
         if self.n_neighbors != "auto":
             check_whole("n_neighbors", self.n_neighbors, or_else=' or "auto"')
+        if self.n_components not in ("auto", None):
+            check_whole("n_components", self.n_components, or_else=', "auto" or None')
         _check_choice("scale", self.scale, ("local", "global"))
         _check_choice("update", self.update, tuple(UPDATES))
         _check_choice("affinity", self.affinity, ("features", "precomputed"))
@@ -112,7 +120,19 @@ class GraphDegreeLinkage(Clusterer):
     def _settings(self) -> LinkageSettings:
         return LinkageSettings(**{name: getattr(self, name) for name in LinkageSettings.__dataclass_fields__})
 
+    def transform(self, X: Any) -> np.ndarray:
+        """The embedding (m, d) float32 of new images: their features, in the components that were searched."""
+        rows = super().transform(X)
+        return rows if self.axes_ is None else project(rows, *self.axes_)
+
+    def _reduced(self, features: np.ndarray) -> np.ndarray:
+        n, d = features.shape
+        p = components_for(n, d) if self.n_components == "auto" else self.n_components
+        self.axes_ = None if p is None or int(p) >= min(n, d) else principal_axes(features, int(p))
+        return features if self.axes_ is None else project(features, *self.axes_)
+
     def _fit_features(self, features: np.ndarray) -> None:
+        self.embedding_ = features = self._reduced(features)
         grouping = group_features(features, self._settings())
         found = grouping.neighbors
         assert found is not None
@@ -128,6 +148,7 @@ class GraphDegreeLinkage(Clusterer):
         self.check_parameters()
         graph = _checked_graph(W)
         self._check_count(len(graph.indptr) - 1)
+        self.axes_ = None
         self.extractor_, self.embedding_ = None, np.empty((len(graph.indptr) - 1, 0), np.float32)
         self._take(group_graph(graph, self._settings()))
         self.confidence_ = graph_confidence(graph, self.labels_, self.n_clusters_)
@@ -165,7 +186,8 @@ class GraphDegreeLinkage(Clusterer):
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
         if self.affinity == "precomputed":
             raise ConfigError(NO_FEATURES)
-        return {
+        reduction = {} if self.axes_ is None else dict(zip(("mean", "axes"), self.axes_, strict=True))
+        return reduction | {
             "initial_labels": self.initial_labels_,
             "merges": self.merges_,
             "sq_distance_mean": np.array([self.sq_distance_mean_]),
@@ -175,6 +197,7 @@ class GraphDegreeLinkage(Clusterer):
 
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
         self.initial_labels_, self.merges_ = tensors["initial_labels"], tensors["merges"]
+        self.axes_ = (tensors["mean"], tensors["axes"]) if "axes" in tensors else None
         self.sq_distance_mean_ = float(tensors["sq_distance_mean"][0])
         self.smallest_variance_ = float(tensors["smallest_variance"][0])
         self.n_neighbors_ = int(tensors["n_neighbors"][0])

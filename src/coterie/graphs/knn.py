@@ -9,6 +9,7 @@ exact duplicates are neighbours of each other.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,11 +17,12 @@ import numpy as np
 import torch
 
 from coterie.errors import ConfigError
-from coterie.graphs.compiled import Integer, compiled
+from coterie.graphs.best_k import empty_heaps, keep_best_of_columns, keep_best_of_rows
+from coterie.graphs.compiled import compiled
 
 SPARE = 8  # candidates beyond the asked ones, so that a rounding error of float32 cannot push a true neighbour out
-ROWS, COLUMNS = 1024, 8192  # a block of products: 32 MB, which stays in the cache of a laptop while it is scanned
-Progress = Callable[[int], None]
+ROWS, COLUMNS = 1024, 8192  # a block of products of two different sets: 32 MB
+SIDE = 1024  # a block of products of a set with itself: 4 MB, which stays in the cache while it is scanned twice
 
 
 class Neighbors(NamedTuple):
@@ -96,7 +98,10 @@ def _search(queries: np.ndarray, features: np.ndarray, k: int, itself: np.ndarra
     frame = _frame(queries, features, device)
     others = len(features) - int(itself[0] >= 0)
     kept = min(k + SPARE, others)
-    keys, indices = _candidates(left, right, frame, itself, kept, torch.float32)
+    if queries is features:
+        keys, indices = _candidates_among(right, frame, kept)
+    else:
+        keys, indices = _candidates(left, right, frame, itself, kept, torch.float32)
     neighbors = rank(queries, features, indices, k)
     if kept < others:
         doubtful = np.flatnonzero(~_is_sure(left, frame, neighbors, keys[:, 0]))
@@ -121,14 +126,60 @@ def _candidates(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(keys, indices), each (m, kept): the rows of ``right`` with the smallest keys |y|^2 / 2 - x.y, as heaps with the
     largest key on top. The keys rank the columns of a row as the squared distance does."""
-    keys = np.full((len(left), kept), np.inf, np.float32 if dtype == torch.float32 else np.float64)
-    indices = np.full((len(left), kept), -1, np.int32)
+    keys, indices = empty_heaps(len(left), kept, np.float32 if dtype == torch.float32 else np.float64)
     for column in range(0, len(right), COLUMNS):
         block = frame.of(right[column : column + COLUMNS], dtype)
-        half_norms = (block * block).sum(1) / 2
+        half_norms = ((block * block).sum(1) / 2).cpu().numpy()
         for row in range(0, len(left), ROWS):
-            products = torch.addmm(half_norms, frame.of(left[row : row + ROWS], dtype), block.T, alpha=-1)
-            _keep_best(products.cpu().numpy(), column, keys, indices, itself, row)
+            products = torch.mm(frame.of(left[row : row + ROWS], dtype).neg_(), block.T).cpu().numpy()
+            at = slice(row, row + len(products))
+            heaps, own = (keys[at], indices[at]), itself[at]
+            work = partial(_scan_rows, products, half_norms, column, heaps, own)
+            _in_threads(len(products), work)
+    return keys, indices
+
+
+def _scan_rows(
+    products: np.ndarray, half_norms: np.ndarray, column: int, heaps: tuple[np.ndarray, np.ndarray], itself: np.ndarray,
+    begin: int, end: int,
+) -> None:  # fmt: skip
+    keys, indices = heaps
+    part = slice(begin, end)
+    keep_best_of_rows(products[part], half_norms, column, keys[part], indices[part], itself[part])
+
+
+def _candidates_among(rows: torch.Tensor, frame: _Frame, kept: int) -> tuple[np.ndarray, np.ndarray]:
+    """``_candidates`` of all rows among each other, at half the products: a block serves its rows and, as its own
+    transpose, its columns. One half of the threads scans it for the rows, the other half for the columns.
+    """
+    n = len(rows)
+    keys, indices = empty_heaps(n, kept, np.float32)
+    framed = frame.of(rows, torch.float32)
+    half_norms = ((framed * framed).sum(1) / 2).cpu().numpy()
+    itself = np.arange(n)
+    parts = max(1, torch.get_num_threads() // 2)
+    with ThreadPoolExecutor(2 * parts) as pool:
+        for i in range(0, n, SIDE):
+            negative = -framed[i : i + SIDE]
+            for j in range(i, n, SIDE):
+                block = torch.mm(negative, framed[j : j + SIDE].T).cpu().numpy()
+                work = [
+                    pool.submit(
+                        keep_best_of_rows, block[a:b], half_norms[j : j + SIDE], j,
+                        keys[i + a : i + b], indices[i + a : i + b], itself[i + a : i + b],
+                    )
+                    for a, b in _parts(block.shape[0], parts)
+                ]  # fmt: skip
+                if i != j:
+                    work += [
+                        pool.submit(
+                            keep_best_of_columns, block, half_norms[i : i + SIDE], i,
+                            keys[j : j + SIDE], indices[j : j + SIDE], a, b,
+                        )
+                        for a, b in _parts(block.shape[1], parts)
+                    ]  # fmt: skip
+                for task in work:
+                    task.result()
     return keys, indices
 
 
@@ -147,66 +198,23 @@ def _is_sure(left: torch.Tensor, frame: _Frame, neighbors: Neighbors, worst: np.
     return sure
 
 
-def _keep_best(
-    products: np.ndarray, column: int, keys: np.ndarray, indices: np.ndarray, itself: np.ndarray, row: int
-) -> None:
-    rows = slice(row, row + len(products))
-    best_keys, best_indices, own = keys[rows], indices[rows], itself[rows]
-    _in_threads(
-        len(products),
-        lambda a, b: _update_heaps(products[a:b], column, best_keys[a:b], best_indices[a:b], own[a:b]),
-    )
-
-
 def _in_threads(n: int, work: Callable[[int, int], object]) -> None:
     """``work(a, b)`` on equal parts of 0..n, one for each of torch's threads. The kernels run without the interpreter's
     lock.
     """
-    threads = max(1, min(torch.get_num_threads(), n))
-    bounds = np.linspace(0, n, threads + 1).astype(int)
-    if threads == 1:
+    parts = _parts(n, torch.get_num_threads())
+    if len(parts) == 1:
         work(0, n)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        for future in [pool.submit(work, int(a), int(b)) for a, b in pairwise(bounds)]:
+    with ThreadPoolExecutor(len(parts)) as pool:
+        for future in [pool.submit(work, a, b) for a, b in parts]:
             future.result()
 
 
-@compiled
-def _update_heaps(
-    products: np.ndarray, first_column: int, keys: np.ndarray, indices: np.ndarray, itself: np.ndarray
-) -> None:
-    """Each row's heap (largest key on top) takes in what is smaller in its row of ``products`` (b, c)."""
-    k = keys.shape[1]
-    for r in range(products.shape[0]):
-        row, heap_keys, heap_indices = products[r], keys[r], indices[r]
-        own = itself[r] - first_column
-        for begin in range(0, len(row), 16):
-            end = min(begin + 16, len(row))
-            smallest = row[begin]
-            for c in range(begin + 1, end):  # a loop the compiler turns into vector instructions
-                smallest = min(smallest, row[c])
-            if smallest >= heap_keys[0]:
-                continue
-            for c in range(begin, end):
-                if row[c] < heap_keys[0] and c != own:
-                    _replace_top(heap_keys, heap_indices, k, row[c], np.int32(first_column + c))
-
-
-@compiled
-def _replace_top(keys: np.ndarray, indices: np.ndarray, k: Integer, key: float, index: Integer) -> None:
-    at = 0
-    while True:
-        below = 2 * at + 1
-        if below >= k:
-            break
-        if below + 1 < k and keys[below + 1] > keys[below]:
-            below += 1
-        if keys[below] <= key:
-            break
-        keys[at], indices[at] = keys[below], indices[below]
-        at = below
-    keys[at], indices[at] = key, index
+def _parts(n: int, count: int) -> list[tuple[int, int]]:
+    """0..n in at most ``count`` equal parts (begin, end)."""
+    bounds = np.linspace(0, n, max(1, min(count, n)) + 1).astype(int).tolist()
+    return list(pairwise(bounds))
 
 
 @compiled

@@ -56,5 +56,5 @@ def own_share(memberships: np.ndarray, own: np.ndarray) -> np.ndarray:
     others = memberships.copy()
     others[rows, own] = 0.0
     total = mine + others.max(axis=1)
-    share: np.ndarray = np.divide(mine, total, out=np.ones_like(mine), where=total > 0)
+    share: np.ndarray = np.divide(mine, total, out=np.ones(len(mine)), where=total > 0)
     return share
