@@ -44,7 +44,8 @@ def test_the_arrays_have_a_row_for_every_image(run: Path) -> None:
     assert (embedding.shape, embedding.dtype) == ((60, 144), np.float32)
     assert (positions.shape, positions.dtype) == ((60, 2), np.float32)
     with np.load(run / "linkage.npz", allow_pickle=False) as linkage:
-        assert sorted(linkage.files) == ["affinity", "initial", "merges", "size"]
+        assert sorted(linkage.files) == ["affinity", "initial", "is_fragment", "merges", "size"]
+        assert (linkage["is_fragment"].shape, linkage["is_fragment"].dtype) == ((60,), np.dtype(bool))
         n_merges = len(linkage["merges"])
         n_initial = int(linkage["initial"].max()) + 1
         assert linkage["initial"].shape == (60,)
@@ -68,6 +69,21 @@ def test_run_json_says_what_was_run_on_what(run: Path, photos: Path) -> None:
     assert about["scores"]["accuracy"] == 1
     assert about["warnings"] == []
     assert "choice" not in about
+
+
+def test_run_json_says_how_the_linkage_came_to_its_answer(run: Path, coterie: Command, photos: Path) -> None:
+    linkage = info(run)["linkage"]
+    assert {
+        "n_neighbors": 5,
+        "recall": 1,
+        "stop": "sized",
+        "fragments": 0,
+        "fragment_images": 0,
+    }.items() <= linkage.items()
+    assert 0 < linkage["min_cluster_size"] <= 20
+    assert linkage["inside"] == 1
+    assert coterie("cluster", photos, "--stop", "plain", "--out", "plain", *QUICK).code == 0
+    assert info(Path("plain"))["linkage"].keys() == {"n_neighbors", "recall", "stop", "zero_merges"}
 
 
 def test_run_json_describes_the_images_as_they_were_read(run: Path) -> None:

@@ -15,7 +15,7 @@ COLUMNS = ROWS = 16
 
 def make_run(folder: Path, images: np.ndarray, labels: np.ndarray, **parts: Any) -> Path:
     """A run folder of ``images`` (n, h, w) or (n, h, w, 3) uint8. ``parts``: names, confidence, positions, skipped,
-    info, with_thumbnails (indices of the images that get one; all by default)."""
+    info, linkage (arrays), with_thumbnails (indices of the images that get one; all by default)."""
     folder.mkdir(parents=True, exist_ok=True)
     n = len(labels)
     names = parts.get("names") or [f"photo-{i:05d}.png" for i in range(n)]
@@ -26,6 +26,8 @@ def make_run(folder: Path, images: np.ndarray, labels: np.ndarray, **parts: Any)
     write_csv(folder / "skipped.csv", ["path", "reason"], [(escape_name(a), b) for a, b in skipped])
     if parts.get("positions") is not None:
         np.save(folder / "map.npy", np.asarray(parts["positions"], dtype=np.float32))
+    if "linkage" in parts:
+        np.savez(folder / "linkage.npz", **parts["linkage"])
     write_thumbnails(folder / "thumbnails", images, parts.get("with_thumbnails"))
     info = run_info(labels, len(skipped)) | parts.get("info", {})
     (folder / "run.json").write_text(json.dumps(info), encoding="utf-8")

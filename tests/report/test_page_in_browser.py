@@ -194,6 +194,16 @@ def test_dark_mode_follows_the_system_and_the_button(look: Look) -> None:
     assert browser.console() == []
 
 
+def test_images_of_joined_fragments_are_marked_in_their_opened_group(look: Look) -> None:
+    nothing = {"merges": np.zeros((0, 2), int), "affinity": np.zeros(0), "size": np.zeros(0, int)}
+    linkage = {"initial": np.arange(50), **nothing, "is_fragment": np.isin(np.arange(50), [3, 17, 40])}
+    browser = look(50, 1, linkage=linkage)
+    browser.run("coteriePage.openGroup(0, 17)")
+    marked = browser.run("return [...document.querySelectorAll('.tile:has(.joined)')].map((t) => +t.dataset.image)")
+    assert sorted(marked) == [3, 17, 40]
+    assert "small fragment" in browser.text("#viewer-detail .joined-note")
+
+
 def test_skipped_files_are_listed_in_pages_with_their_reasons(look: Look) -> None:
     skipped = [(f"bad/{i}.jpg", "truncated" if i % 3 else "empty") for i in range(120)]
     browser = look(60, 2, skipped=skipped)

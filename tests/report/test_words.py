@@ -69,6 +69,48 @@ def test_without_a_choice_there_is_no_section_about_it(tmp_path: Path) -> None:
     assert told(tmp_path)["choice"] is None
 
 
+LINKAGE = {
+    "n_neighbors": 10, "recall": 1.0, "stop": "sized", "min_cluster_size": 17.97, "fragments": 12,
+    "fragment_images": 1062, "inside": 0.9312, "zero_merges": 0,
+}  # fmt: skip
+
+
+def test_the_merging_is_told_in_plain_words(tmp_path: Path) -> None:
+    found = told(tmp_path, info={"linkage": LINKAGE})
+    assert found["fragments"] == (
+        "12 small fragments, 1,062 images in all, were joined to the group their edges point to. "
+        "An opened group marks them."
+    )
+    (block,) = [block for block in found["blocks"] if block["title"] == "Merging"]
+    assert block["rows"] == [
+        ("Neighbours each image is linked to", "10"),
+        ("Share of the true neighbours that were found", "100.0%"),
+        ("When merging stopped", "only groups of a certain size count, fragments join them"),
+        ("Images a group needed to count", "18"),
+        ("Fragments joined to a group", "12"),
+        ("Images in those fragments", "1,062"),
+        ("Share of a group's links that stay inside it, on average", "93.1%"),
+        ("Mergers of groups without any link", "0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("linkage", "sentence"),
+    [
+        (None, ""),
+        ({"stop": "plain", "n_neighbors": 20}, ""),
+        (LINKAGE | {"fragments": 0, "fragment_images": 0}, ""),
+        (LINKAGE | {"fragments": 1, "fragment_images": 1}, "One small fragment, 1 image, was joined"),
+    ],
+)
+def test_without_fragments_nothing_is_said_about_them(
+    tmp_path: Path, linkage: dict[str, Any] | None, sentence: str
+) -> None:
+    found = told(tmp_path, info={"linkage": linkage})["fragments"]
+    assert found.startswith(sentence)
+    assert bool(found) == bool(sentence)
+
+
 def test_scores_come_with_their_meaning_and_unknown_ones_keep_their_name(tmp_path: Path) -> None:
     scores = told(tmp_path, info={"scores": {"accuracy": 0.97334, "nmi": {"geometric": 0.5}, "my score": 3}})["scores"]
     assert [(row["name"], row["value"]) for row in scores] == [

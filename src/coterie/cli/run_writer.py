@@ -1,14 +1,10 @@
 """Writes a run folder, file by file; run.json comes last, so that a folder either is a whole run or says it is not."""
 
-import os
-import platform
 import shutil
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,16 +12,15 @@ from typing import Any
 import numpy as np
 
 from coterie import __version__
+from coterie.cli.run_info import FORMAT_VERSION, run_info
 from coterie.errors import ClassesWarning, ConfigError
 from coterie.files.atomic import remove_leftovers, write_json, write_npy, write_npz
 from coterie.files.csv_files import write_csv
 from coterie.files.escape import escape_name
 from coterie.images.store import ImageStore
 
-FORMAT_VERSION = 1
 PARTS = ("assignments.csv", "skipped.csv", "embedding.npy", "linkage.npz", "map.npy", "page.html")
 FOLDERS = ("thumbnails", "model")
-LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "pillow")
 N_SHOWN = 24  # images of each group, half central and half doubtful, that always get a thumbnail
 
 
@@ -69,8 +64,10 @@ class RunWriter:
         with self.stage("thumbnails"):
             self._write_thumbnails(store, model)
         scores = score(store.names, model.labels_, job.classes) if job.classes else None
-        info = self._info(job, store, scores)
-        write_json(self.folder / "run.json", info)
+        info = run_info(job, store, self.folder) | {"warnings": self.noted}
+        if scores is not None:
+            info["scores"] = scores
+        write_json(self.folder / "run.json", info | {"timings": self._rounded_timings()})
         with self.stage("page"):
             write_page(self.folder)
         write_json(self.folder / "run.json", info | {"timings": self._rounded_timings()})
@@ -85,14 +82,16 @@ class RunWriter:
 
     def _write_arrays(self, model: Any) -> None:
         write_npy(self.folder / "embedding.npy", model.embedding_)
-        if hasattr(model, "merges_"):
-            write_npz(
-                self.folder / "linkage.npz",
-                initial=model.initial_labels_,
-                merges=model.merges_[:, :2].astype(np.int64),
-                affinity=model.merges_[:, 2],
-                size=model.merges_[:, 3].astype(np.int64),
-            )
+        if not hasattr(model, "merges_"):
+            return
+        write_npz(
+            self.folder / "linkage.npz",
+            initial=model.initial_labels_,
+            merges=model.merges_[:, :2].astype(np.int64),
+            affinity=model.merges_[:, 2],
+            size=model.merges_[:, 3].astype(np.int64),
+            is_fragment=np.zeros(len(model.labels_), bool) if model.stop_ is None else model.stop_.is_fragment,
+        )
 
     def _write_map(self, embedding: np.ndarray, method: str, seed: int) -> None:
         from coterie.report.flat_map import flat_map
@@ -109,53 +108,6 @@ class RunWriter:
             for a, b in pairwise(starts)
         ]
         write_thumbnails(store, self.folder / "thumbnails", must_have=np.unique(np.concatenate(shown)).tolist())
-
-    def _info(self, job: Any, store: ImageStore, scores: dict[str, Any] | None) -> dict[str, Any]:
-        model = job.model
-        choice = getattr(model, "choice_", None)
-        info = {
-            "format": "coterie run",
-            "format_version": FORMAT_VERSION,
-            "status": "complete",
-            "coterie": __version__,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "source": job.source,
-            "source_from_run": _relative(job.source, self.folder),
-            "method": job.method,
-            "config": self._config(job),
-            "images": self._images(store),
-            "clusters": {"n": model.n_clusters_, "sizes": np.bincount(model.labels_).tolist()},
-            "timings": self._rounded_timings(),
-            "warnings": self.noted,
-            "versions": versions(),
-        }
-        if choice is not None:
-            runners_up = [{"n_clusters": k, "score": round(value, 4)} for k, value in choice.runners_up]
-            info["choice"] = {
-                "n_clusters": choice.n_clusters,
-                "score": round(choice.score, 4),
-                "rule": choice.rule,
-                "runners_up": runners_up,
-            }
-        if scores is not None:
-            info["scores"] = scores
-        return info
-
-    def _config(self, job: Any) -> dict[str, Any]:
-        parameters = {name: _plain(value) for name, value in job.model.get_params(deep=False).items()}
-        return parameters | {"features_used": job.model.extractor_.name, "seed": job.seed, "map": job.map}
-
-    def _images(self, store: ImageStore) -> dict[str, Any]:
-        return {
-            "n": len(store),
-            "shape": list(store.shape),
-            "skipped": len(store.skipped),
-            "duplicates": store.duplicates,
-            "oddities": store.oddities,
-            "other_files": store.n_other,
-            "options": store.options.to_dict(),
-            "fingerprint": store.fingerprint,
-        }
 
     def _rounded_timings(self) -> dict[str, float]:
         return {name: round(seconds, 3) for name, seconds in self.timings.items()}
@@ -196,26 +148,3 @@ def _warn_of_classes(n_matched: int, n: int, n_classes: int, path: str) -> None:
         many = "one class" if n_classes == 1 else "a class of its own"
         sentence = f"{path} puts every image into {many}, so the scores say little"
         warnings.warn(sentence, ClassesWarning, stacklevel=3)
-
-
-def versions() -> dict[str, str]:
-    """The versions a result depends on."""
-    found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
-
-
-def _relative(source: str, folder: Path) -> str | None:
-    """Where the images lie as seen from the run, so that both are found from anywhere and can move together."""
-    try:
-        return os.path.relpath(Path(source).resolve(), folder.resolve())
-    except ValueError:  # another drive of a Windows machine
-        return None
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -96,14 +96,17 @@ class RunFolder:
 
     @cached_property
     def linkage(self) -> dict[str, np.ndarray] | None:
-        """The arrays ``initial``, ``merges``, ``affinity`` and ``size`` of a linkage run, else None."""
+        """The arrays ``initial``, ``merges``, ``affinity`` and ``size`` of a linkage run, and ``is_fragment`` where it
+        has one; else None.
+        """
         path = self.path / "linkage.npz"
         if not path.exists():
             return None
         try:
             # Opened here because np.load leaves a damaged archive open.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in LINKAGE_ARRAYS}
+                more = [name for name in archive.files if name == "is_fragment"]
+                return {name: archive[name] for name in (*LINKAGE_ARRAYS, *more)}
         except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged archive
             raise _damaged(path, error) from error
 

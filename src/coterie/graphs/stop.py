@@ -24,7 +24,7 @@ PARTS = (50, 20, 10, 7, 5, 4, 3, 2)
 class Stop(NamedTuple):
     """labels (n,) int64 in 0..k-1, the largest cluster first; min_size: images a cluster needed to count; n_fragments
     clusters below it, with n_fragment_images images, joined others; inside: mean share of a cluster's edge weight that
-    stays inside.
+    stays inside; is_fragment (n,) bool: images of those fragments.
     """
 
     labels: np.ndarray
@@ -32,6 +32,7 @@ class Stop(NamedTuple):
     n_fragments: int
     n_fragment_images: int
     inside: float
+    is_fragment: np.ndarray
 
 
 def sized_stop(
@@ -96,7 +97,8 @@ def _stop_at(
     if fragment.any():
         place = _adopt(place, clusters, graph, features)
     labels = by_size(place[clusters])
-    return Stop(labels, min_size, int(fragment.sum()), n_fragment_images, mean_inside(graph, labels))
+    inside = mean_inside(graph, labels)
+    return Stop(labels, min_size, int(fragment.sum()), n_fragment_images, inside, fragment[clusters])
 
 
 def _adopt(place: np.ndarray, clusters: np.ndarray, graph: Graph, features: np.ndarray | None) -> np.ndarray:

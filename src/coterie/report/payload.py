@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from coterie.errors import RunFolderError
 from coterie.files.run_folder import RunFolder
 from coterie.report.originals import originals
 from coterie.report.sheets import Arrangement
@@ -18,7 +19,8 @@ def payload(run: RunFolder, arrangement: Arrangement | None, rank: np.ndarray) -
 
     ``labels`` int32 (n,); ``confidence`` uint16 (n,) in steps of 1/10,000, 65,535 for none; ``rank`` int32 (n,), the
     place of each image when the most typical ones come first; ``map`` uint16 (n, 2) or None; ``tiles``, where each
-    image's thumbnail is, or None; ``names``, ``skipped`` and ``originals``.
+    image's thumbnail is, or None; ``fragments`` one bit per image, set for those that a linkage joined to their group
+    as part of a fragment, or None; ``names``, ``skipped`` and ``originals``.
     """
     return {
         "labels": _packed(run.labels, "<i4"),
@@ -27,6 +29,7 @@ def payload(run: RunFolder, arrangement: Arrangement | None, rank: np.ndarray) -
         "names": run.names,
         "map": None if run.map is None else _packed(map_steps(np.asarray(run.map)), "<u2"),
         "tiles": None if arrangement is None else _tiles(arrangement, len(run.names)),
+        "fragments": _fragments(run),
         "skipped": [list(row) for row in run.skipped],
         "originals": originals(run),
     }
@@ -65,6 +68,15 @@ def _tiles(arrangement: Arrangement, n: int) -> dict[str, Any]:
         "columns": arrangement.columns,
         "per_sheet": arrangement.per_sheet,
     }
+
+
+def _fragments(run: RunFolder) -> str | None:
+    marked = (run.linkage or {}).get("is_fragment")
+    if marked is None or not marked.any():
+        return None
+    if marked.shape != run.labels.shape:
+        raise RunFolderError(f"{run.path / 'linkage.npz'} does not fit the {len(run.labels)} images; run again.")
+    return _packed(np.packbits(marked.astype(bool), bitorder="little"), "u1")
 
 
 def _packed(values: np.ndarray, kind: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from coterie.files.run_folder import RunFolder
+from coterie.report.linkage_words import fragments_sentence, linkage_rows
 from coterie.report.scores import score_rows
 
 METHODS = {"gdl": "graph degree linkage", "kmeans": "k-means"}
@@ -30,6 +31,7 @@ def words(run: RunFolder) -> dict[str, Any]:
         "facts": _facts(run),
         "scores": score_rows(info.get("scores")),
         "choice": _choice(info.get("choice")),
+        "fragments": fragments_sentence(info.get("linkage")),
         "skipped_sentence": _skipped_sentence(run),
         "skipped_reasons": [(f"{number:,}", reason) for reason, number in _reasons(run)],
         "blocks": _blocks(info),
@@ -156,6 +158,7 @@ def _blocks(info: dict[str, Any]) -> list[dict[str, Any]]:
     seconds = [(name, duration(value)) for name, value in timings.items()]
     tables = [
         ("Settings", flattened(info.get("config")), False),
+        ("Merging", linkage_rows(info.get("linkage")), False),
         ("Images", flattened(info.get("images")), False),
         ("Time per stage", seconds, True),
         ("Versions", flattened(info.get("versions")), False),

@@ -15,6 +15,10 @@ const NO_CONFIDENCE = 65535;
 const stored = new Uint16Array(bytesOf(data.confidence));
 const confidenceOf = (image) => (stored[image] === NO_CONFIDENCE ? NaN : stored[image] / 10000);
 
+// An image that lay in a small fragment when the merging stopped, and was joined to its group afterwards.
+const fragmentBits = data.fragments ? new Uint8Array(bytesOf(data.fragments)) : null;
+const isFragment = (image) => fragmentBits !== null && ((fragmentBits[image >> 3] >> (image & 7)) & 1) === 1;
+
 const state = { labels: new Int32Array(0), groups: [], byId: new Map() };
 const listeners = [];
 const onLabels = (redraw) => listeners.push(redraw);

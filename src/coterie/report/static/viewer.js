@@ -1,6 +1,7 @@
 // The opened group: all its images, a page at a time, and one of them large.
 
 const TILES_PER_PAGE = 200;
+const FRAGMENT_NOTE = "This image lay in a small fragment, which was joined to the group its edges point to.";
 
 function startViewer() {
   const dialog = document.getElementById("viewer");
@@ -29,9 +30,11 @@ function startViewer() {
 
   function tile(image) {
     const name = shown(data.names[image]);
-    const words = `${name}, confidence ${share(confidenceOf(image))}`;
+    const joined = isFragment(image);
+    const words = `${name}, confidence ${share(confidenceOf(image))}${joined ? ", joined from a fragment" : ""}`;
     const label = el("span", { class: "name" }, el("bdi", {}, lastPart(data.names[image])));
     const value = el("span", { class: "value" }, share(confidenceOf(image)));
+    if (joined) value.append(el("span", { class: "joined" }, "fragment"));
     const attributes = { type: "button", class: "tile", "data-image": image, "aria-label": words, title: name };
     const button = el("button", attributes, thumb(image, { decorative: true }), label, value);
     button.setAttribute("aria-pressed", String(image === chosen));
@@ -55,7 +58,8 @@ function startViewer() {
     if (address !== null) actions.prepend(el("a", { class: "button", href: address, target: "_blank", rel: "noopener" }, "Open original"));
     const close = el("button", { type: "button", class: "quiet close-detail", "aria-label": "Close this image", onclick: clear }, "×");
     const confidence = el("p", { class: "confidence" }, el("span", {}, "Confidence"), meter(confidenceOf(image)), el("b", {}, share(confidenceOf(image))));
-    detail.replaceChildren(close, bestPicture(image, note), el("h3", { class: "path" }, el("bdi", {}, shown(name))), confidence, actions, note);
+    const told = isFragment(image) ? [el("p", { class: "small joined-note" }, FRAGMENT_NOTE)] : [];
+    detail.replaceChildren(close, bestPicture(image, note), el("h3", { class: "path" }, el("bdi", {}, shown(name))), confidence, ...told, actions, note);
     detail.hidden = false;
   }
 
