@@ -98,6 +98,10 @@ class ClassesWarning(CoterieWarning):
     """The known classes cover only some of the images, or are such that their scores say nothing."""
 
 
+class ChoiceWarning(CoterieWarning):
+    """The number of clusters was chosen automatically, and other numbers fit nearly as well."""
+
+
 class FragmentsWarning(CoterieWarning):
     """Many images lay in groups too small to count, and were joined to larger ones."""
 

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from coterie.errors import ClusterCountWarning, CoterieWarning, FragmentsWarning, GraphWarning
+from coterie.errors import ChoiceWarning, ClusterCountWarning, CoterieWarning, FragmentsWarning, GraphWarning
 from coterie.graphs.components import graph_components
 from coterie.graphs.grouping import Grouping, LinkageSettings
 from coterie.graphs.history import labels_after
 
+CLOSE = 0.75  # of the best score
+WEAK = 2.0  # a score that no clear number of clusters had on the sets of docs/results
 MANY_FRAGMENTS = 0.01  # of the images
 HUB = 50  # times as many edges into an image as out of it
 GIANT = 0.8  # of the images in one cluster, when the even share is below half of that
@@ -17,7 +19,7 @@ def reservations(grouping: Grouping, settings: LinkageSettings) -> list[Reservat
     """(class of warning, sentence) for everything about ``grouping`` that a person should know before relying on it."""
     return [
         reservation
-        for check in (_count, _exhausted, _fragments, _underflow, _hubs, _giant)
+        for check in (_count, _choice, _exhausted, _fragments, _underflow, _hubs, _giant)
         if (reservation := check(grouping, settings)) is not None
     ]
 
@@ -38,12 +40,27 @@ def _count(grouping: Grouping, settings: LinkageSettings) -> Reservation | None:
     return None
 
 
+def _choice(grouping: Grouping, _: LinkageSettings) -> Reservation | None:
+    choice = grouping.choice
+    if choice is None or not choice.runners_up:
+        return None
+    close = [k for k, score in choice.runners_up if score > CLOSE * choice.score]
+    if choice.score >= WEAK and not close:
+        return None
+    others = ", ".join(str(k) for k in close or [choice.runners_up[0][0]])
+    why = f"{others} would fit nearly as well" if close else "no number stands out"
+    return (
+        ChoiceWarning,
+        f"{choice.n_clusters} clusters is the best guess, not a clear answer: {why}; look, and ask for a number",
+    )
+
+
 def _exhausted(grouping: Grouping, settings: LinkageSettings) -> Reservation | None:
     history, k = grouping.history, int(grouping.labels.max()) + 1
-    # fragments without affinity are adopted one by one; clusters that count and still had to be joined are news
     _, images = np.unique(labels_after(history, history.n_initial - grouping.n_exhausted), return_counts=True)
-    counted = images >= (1 if grouping.stop is None else grouping.stop.min_size)
-    if counted.sum() <= k:
+    # under the sized stop fragments are adopted anyway, so only clusters of a tenth of the even share are news
+    least = 1 if grouping.stop is None else max(grouping.stop.min_size, len(grouping.labels) / (10 * k))
+    if (images >= least).sum() <= k:
         return None
     parts = graph_components(grouping.graph)
     what = (
