@@ -2,9 +2,9 @@
 
     python benchmarks/linkage_scale.py --sizes 1000 10000 100000 1000000 --out docs/results/scale.json
 
-A mixture of 100 Gaussians in 8 dimensions; exact neighbours by SciPy's k-d tree (their time is not counted: in 8 dimensions a
-tree is the fast way, for images it is not). One thread, after compilation. Each size runs in a process of its own, so
-that its peak memory is its own; "graph_gb" is what the process held before the linkage began.
+A mixture of 100 Gaussians in 8 dimensions; exact neighbours by SciPy's k-d tree (their time is not counted: in 8
+dimensions a tree is the fast way, for images it is not). One thread, after compilation. Each size runs in a process of
+its own, so that its peak memory is its own; "graph_gb" is what the process held before the linkage began.
 """
 
 import argparse
@@ -58,9 +58,15 @@ def run_size(n: int) -> dict[str, object]:
     stop = sized_stop(history_of(initial, merges, affinity, size), graph, min(100, n // 20))
     stopped = time.perf_counter()
     return {
-        "n": n, "n_initial": int(initial.max()) + 1, "build_s": round(built - began, 3), "merge_s": round(merged - built, 3),
-        "stop_s": round(stopped - merged, 3), "graph_gb": before, "peak_gb": peak_gb(), "clusters": int(stop.labels.max()) + 1,
-    }  # fmt: skip
+        "n": n,
+        "n_initial": int(initial.max()) + 1,
+        "build_s": round(built - began, 3),
+        "merge_s": round(merged - built, 3),
+        "stop_s": round(stopped - merged, 3),
+        "graph_gb": before,
+        "peak_gb": peak_gb(),
+        "clusters": int(stop.labels.max()) + 1,
+    }
 
 
 def peak_gb() -> float:
