@@ -85,7 +85,7 @@ class Clusterer(ClusterMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "labels_")
         extractor: FeatureExtractor | None = self.extractor_
         config = self.get_params(deep=False) | {"features": None}
-        extra: dict[str, Any] = {"n_clusters": self.n_clusters_}
+        extra: dict[str, Any] = {"n_clusters": self.n_clusters_, "n_features": int(self.n_features_in_)}
         tensors = {"labels": self.labels_, "confidence": self.confidence_, "embedding": self.embedding_}
         tensors |= self._fitted_tensors()
         if extractor is not None:
@@ -116,7 +116,7 @@ class Clusterer(ClusterMixin, TransformerMixin, BaseEstimator):
         self.labels_, self.confidence_ = model.tensors["labels"], model.tensors["confidence"]
         self.embedding_ = model.tensors["embedding"]
         self.n_clusters_ = int(model.extra["n_clusters"])
-        self.n_features_in_ = self.embedding_.shape[1]
+        self.n_features_in_ = int(model.extra["n_features"])
         self.extractor_ = None
         self.features = "auto"
         if "features" in model.extra:

@@ -149,7 +149,8 @@ class GraphDegreeLinkage(Clusterer):
         graph = _checked_graph(W)
         self._check_count(len(graph.indptr) - 1)
         self.axes_ = None
-        self.extractor_, self.embedding_ = None, np.empty((len(graph.indptr) - 1, 0), np.float32)
+        self.n_features_in_ = len(graph.indptr) - 1
+        self.extractor_, self.embedding_ = None, np.empty((self.n_features_in_, 0), np.float32)
         self._take(group_graph(graph, self._settings()))
         self.confidence_ = graph_confidence(graph, self.labels_, self.n_clusters_)
         return self

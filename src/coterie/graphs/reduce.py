@@ -8,7 +8,7 @@ import numpy as np
 REDUCE_FROM = 8_000
 COMPONENTS = 64
 SAMPLE = 20_000  # rows the components are estimated from
-CHUNK = 16_384
+CHUNK = 4096
 
 
 def components_for(n: int, d: int) -> int | None:
@@ -32,6 +32,9 @@ def principal_axes(features: np.ndarray, n_components: int, *, seed: int = 0) ->
 def project(features: np.ndarray, mean: np.ndarray, axes: np.ndarray) -> np.ndarray:
     """(n, p) float32: ``features`` (n, d) along ``axes`` (d, p)."""
     projected = np.empty((len(features), axes.shape[1]), np.float32)
+    # in float64, because a float32 product rounds a row differently by its place in the block, and an image's
+    # components must not depend on those it comes with
+    mean, axes = mean.astype(np.float64), axes.astype(np.float64)
     for begin in range(0, len(features), CHUNK):
         projected[begin : begin + CHUNK] = (features[begin : begin + CHUNK] - mean) @ axes
     return projected
