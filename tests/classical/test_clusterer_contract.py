@@ -85,6 +85,7 @@ def test_new_images_join_their_cluster_whatever_they_come_with(make: Make) -> No
         np.testing.assert_allclose(model.predict_proba(new[i : i + 1])[0], shares[i], rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore::coterie.errors.CoterieWarning")
 @makers
 @pytest.mark.parametrize("where", ["inside", "far away", "on a duplicate"])
 def test_shares_are_positive_rows_that_sum_to_one_and_peak_at_the_label(make: Make, where: str) -> None:
