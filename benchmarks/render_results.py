@@ -97,8 +97,8 @@ All images of a set are grouped at once. Classes are used for the scores and, ex
 of groups. ACC is the share of images in the right group under the best one-to-one naming, NMI has the geometric mean,
 ARI is corrected for chance.
 
-- *linkage as published* is `GraphDegreeLinkage(K, n_neighbors=20, stop="plain", refine=0)`, with 100 neighbours for
-  sets of 70,000 images, as gacluster printed it;
+- *linkage as published* is `GraphDegreeLinkage(K, n_neighbors=20, n_components=None, stop="plain", refine=0)`, with 100
+  neighbours for sets of 70,000 images, as gacluster printed it;
 - *linkage, default* is `GraphDegreeLinkage(K)`;
 - *linkage, K chosen* is `GraphDegreeLinkage()`, which is told nothing;
 - *k-means* is `KMeans(K)`, the best of ten starts on the same features.

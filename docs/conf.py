@@ -28,6 +28,8 @@ autodoc_inherit_docstrings = False
 
 html_theme = "furo"
 html_title = "coterie"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_math_renderer = "mathml"
 html_show_sphinx = False
 

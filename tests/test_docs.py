@@ -178,6 +178,15 @@ def test_every_named_warning_and_every_oddity_stands_on_the_page_about_trust() -
     assert [sentence for sentence in said if sentence not in text] == []
 
 
+@pytest.mark.parametrize("method", ["gdl", "kmeans"])
+def test_every_parameter_stands_on_the_page_of_its_method_with_its_default(method: str) -> None:
+    from coterie.classical import CLASSICAL
+
+    text = (ROOT / f"docs/methods/{method}.md").read_text(encoding="utf-8")
+    for name, default in CLASSICAL[method]().get_params().items():
+        assert f"| `{name}` | `{default!r}` |" in text
+
+
 def test_every_file_and_key_of_a_run_stands_on_the_page_about_the_run_folder(inside: Path) -> None:
     text = (ROOT / "docs/run-folder.md").read_text(encoding="utf-8")
     run = inside / "photos-groups"
