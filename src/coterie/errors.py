@@ -66,6 +66,26 @@ class OutputError(CoterieError):
     """A result cannot be written: the disk is full, the folder is read-only, taken, or in use by another run."""
 
 
+class TrainingError(CoterieError):
+    """Training cannot go on: the loss became NaN or infinite, or the memory of the device ran out."""
+
+
+class TrainingStopped(CoterieError):
+    """A signal (Ctrl-C, SIGTERM) ended the training after the step it was in; ``exit_code`` is 128 + the signal."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
+class CheckpointError(CoterieError):
+    """A checkpoint is damaged, foreign, from a newer release, or cannot hold what it was given."""
+
+
+class NotEnoughMemoryError(UsageError):
+    """The estimate of the memory a training needs is beyond what is free; nothing was started."""
+
+
 class CoterieWarning(UserWarning):
     """Base of every warning of coterie, so that a caller can filter or raise them."""
 
@@ -108,3 +128,15 @@ class FragmentsWarning(CoterieWarning):
 
 class SlowPathWarning(CoterieWarning):
     """Something works, but slower than it could: no cache for compiled code, no device that was asked for."""
+
+
+class BatchSizeWarning(CoterieWarning):
+    """Batches are smaller than was asked for, since there are fewer images."""
+
+
+class CheckpointWarning(CoterieWarning):
+    """A training goes on from an earlier moment, or under other circumstances, than its folder promised."""
+
+
+class CollapseWarning(CoterieWarning):
+    """The images crowd into far fewer clusters than were asked for."""
