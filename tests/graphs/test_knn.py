@@ -28,22 +28,31 @@ def test_neighbours_are_those_of_brute_force_in_order(n: int, d: int, k: int) ->
     assert_exact(nearest_neighbors(features, k), features, k)
 
 
-def test_blocks_of_any_size_give_the_same_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("side", [1, 20, 37, 300, 301])
+def test_blocks_of_any_size_give_the_same_neighbours(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
     features = points(301, 6)
-    whole = nearest_neighbors(features, 10)
+    monkeypatch.setattr(knn, "SIDE", side)
+    assert_exact(nearest_neighbors(features, 10), features, 10)
+
+
+def test_blocks_of_any_size_find_the_same_rows_of_another_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, queries = points(301, 6), points(90, 6, seed=1)
+    whole = search(queries, features, 10)
     monkeypatch.setattr(knn, "ROWS", 37)
     monkeypatch.setattr(knn, "COLUMNS", 64)
-    blocked = nearest_neighbors(features, 10)
+    blocked = search(queries, features, 10)
     assert (blocked.indices == whole.indices).all()
     assert (blocked.sq_distances == whole.sq_distances).all()
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
-def test_any_number_of_threads_gives_the_same_neighbours(threads: int) -> None:
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+def test_any_number_of_threads_gives_the_same_neighbours(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     features, before = points(203, 4), torch.get_num_threads()
+    monkeypatch.setattr(knn, "SIDE", 64)
     try:
         torch.set_num_threads(threads)
         assert_exact(nearest_neighbors(features, 9), features, 9)
+        assert (search(features, features, 1).indices[:, 0] == np.arange(203)).all()
     finally:
         torch.set_num_threads(before)
 
@@ -95,7 +104,10 @@ def test_more_neighbours_than_there_are_others_are_clipped() -> None:
         ("columns of different size", points(400, 4) * [1e-3, 1, 1e3, 1e6]),
     ],
 )  # fmt: skip
-def test_neighbours_are_exact_wherever_the_features_lie(what: str, features: np.ndarray) -> None:
+def test_neighbours_are_exact_wherever_the_features_lie(
+    what: str, features: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knn, "SIDE", 150)
     features = features.astype(np.float32)
     assert_exact(nearest_neighbors(features, 10), features, 10)
 

@@ -96,9 +96,10 @@ def _search(queries: np.ndarray, features: np.ndarray, k: int, itself: np.ndarra
     """itself (m,): the row of ``features`` that each query is, and which does not count; -1 for none."""
     left, right = torch.from_numpy(queries).to(device), torch.from_numpy(features).to(device)
     frame = _frame(queries, features, device)
-    others = len(features) - int(itself[0] >= 0)
+    among = bool(itself[0] >= 0)  # not "queries is features": a caller may search a set in itself, itself included
+    others = len(features) - int(among)
     kept = min(k + SPARE, others)
-    if queries is features:
+    if among:
         keys, indices = _candidates_among(right, frame, kept)
     else:
         keys, indices = _candidates(left, right, frame, itself, kept, torch.float32)
