@@ -76,14 +76,15 @@ def last_moment(history: History, sizes: np.ndarray, n_clusters: int, min_size: 
     children = counted[history.merges]
     change = counted[history.n_initial :].astype(np.int64) - children.sum(axis=1)
     count = counted[: history.n_initial].sum() + np.concatenate([[0], np.cumsum(change)])
+    with_affinity = _last_moment(count[: len(history.affinity) - history.n_zero_merges + 1], n_clusters)
+    return with_affinity if with_affinity is not None else _last_moment(count, n_clusters)
+
+
+def _last_moment(count: np.ndarray, n_clusters: int) -> int | None:
     # before the most there ever are, clusters only grow up to the size: that is no answer yet
     peak = len(count) - 1 - int(count[::-1].argmax())
-    moments = np.flatnonzero(count == n_clusters)
-    moments = moments[moments >= peak]
-    with_affinity = moments[moments <= len(history.affinity) - history.n_zero_merges]
-    if len(with_affinity):
-        return int(with_affinity[-1])
-    return int(moments[-1]) if len(moments) else None
+    moments = np.flatnonzero(count[peak:] == n_clusters)
+    return peak + int(moments[-1]) if len(moments) else None
 
 
 def _stop_at(
