@@ -148,6 +148,7 @@ def test_the_seed_is_kept_and_changes_nothing_about_the_linkage(coterie: Command
 def test_kmeans_groups_too_and_has_no_linkage(coterie: Command, photos: Path) -> None:
     assert coterie("cluster", photos, "--method", "kmeans", "--out", "km", *QUICK).code == 0
     assert sorted(path.name for path in Path("km").iterdir()) == sorted({*PARTS, "thumbnails"} - {"linkage.npz"})
+    assert 'id="level-bar"' not in Path("km/page.html").read_text(encoding="utf-8")
     assert {len(kinds) for kinds in kinds_by_group(Path("km/assignments.csv")).values()} == {1}
 
 
@@ -351,6 +352,7 @@ def test_the_same_command_works_again_after_a_run_that_broke_off(
 def test_the_page_holds_the_run(run: Path) -> None:
     page = (run / "page.html").read_text(encoding="utf-8")
     assert "a/a00.png" in page
+    assert 'id="level-bar"' in page, "no slider along the merge history"
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 

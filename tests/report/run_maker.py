@@ -67,6 +67,25 @@ def write_thumbnails(folder: Path, images: np.ndarray, chosen: list[int] | None)
         sheet.save(folder / f"sheet-{number:04d}.jpg", quality=85)
 
 
+def linkage_of(labels: np.ndarray) -> dict[str, np.ndarray]:
+    """A merge history of groups that each came together from two halves, and then merge with the first one by one:
+    1 with 0, 2 with both, and so on.
+    """
+    k = int(labels.max()) + 1
+    place = np.empty(len(labels), dtype=np.int64)
+    for label in range(k):
+        inside = np.flatnonzero(labels == label)
+        place[inside] = np.arange(len(inside))
+    initial = 2 * labels.astype(np.int64) + (place % 3 == 2)  # the first half holds two of three
+    halves = [(2 * label, 2 * label + 1) for label in range(k)]
+    joined = [(2 * k if label == 1 else 3 * k + label - 2, 2 * k + label) for label in range(1, k)]
+    merges = np.array([*halves, *joined], dtype=np.int64)
+    size = np.concatenate([np.bincount(initial, minlength=2 * k), np.zeros(len(merges), dtype=np.int64)])
+    for merger, (one, other) in enumerate(merges):
+        size[2 * k + merger] = size[one] + size[other]
+    return {"initial": initial, "merges": merges, "affinity": np.linspace(2, 1, len(merges)), "size": size[2 * k :]}
+
+
 def blobs(n: int, k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Coloured images (n, 8, 8, 3), labels, confidence and positions of k groups."""
     rng = np.random.default_rng(seed)

@@ -24,6 +24,7 @@ from coterie.report.words import words
 SCRIPTS = (
     "dom.js",
     "state.js",
+    "levels.js",
     "palette.js",
     "thumbs.js",
     "theme.js",
@@ -36,6 +37,7 @@ SCRIPTS = (
     "map.js",
     "sizes.js",
     "skipped.js",
+    "slider.js",
     "main.js",
 )
 
@@ -50,9 +52,11 @@ def write_page(run: Path | RunFolder) -> Path:
     rank = typical_first(folder)
     arrangement = arrange(folder.thumbnails, folder.labels, rank)
     script, style = _script(), _static("page.css")
+    content = payload(folder, arrangement, rank)
     context = {
         **words(folder),
-        "data": json_for_html(payload(folder, arrangement, rank)),
+        "data": json_for_html(content),
+        "has_levels": content["levels"] is not None,
         "has_map": folder.map is not None,
         "script": script,
         "script_hash": _content_hash(script),

@@ -1,13 +1,14 @@
 """What the script of the page reads: numbers packed as base64 arrays, names and skipped files as JSON strings."""
 
-from base64 import b64encode
 from typing import Any
 
 import numpy as np
 
 from coterie.errors import RunFolderError
 from coterie.files.run_folder import RunFolder
+from coterie.report.level_data import level_data
 from coterie.report.originals import originals
+from coterie.report.packing import packed
 from coterie.report.sheets import Arrangement
 
 CONFIDENCE_STEPS = 10_000  # four decimals, as in assignments.csv
@@ -20,16 +21,18 @@ def payload(run: RunFolder, arrangement: Arrangement | None, rank: np.ndarray) -
     ``labels`` int32 (n,); ``confidence`` uint16 (n,) in steps of 1/10,000, 65,535 for none; ``rank`` int32 (n,), the
     place of each image when the most typical ones come first; ``map`` uint16 (n, 2) or None; ``tiles``, where each
     image's thumbnail is, or None; ``fragments`` one bit per image, set for those that a linkage joined to their group
-    as part of a fragment, or None; ``names``, ``skipped`` and ``originals``.
+    as part of a fragment, or None; ``levels``, the groups at other numbers, or None; ``names``, ``skipped`` and
+    ``originals``.
     """
     return {
-        "labels": _packed(run.labels, "<i4"),
-        "confidence": _packed(confidence_steps(run.confidence), "<u2"),
-        "rank": _packed(rank, "<i4"),
+        "labels": packed(run.labels, "<i4"),
+        "confidence": packed(confidence_steps(run.confidence), "<u2"),
+        "rank": packed(rank, "<i4"),
         "names": run.names,
-        "map": None if run.map is None else _packed(map_steps(np.asarray(run.map)), "<u2"),
+        "map": None if run.map is None else packed(map_steps(np.asarray(run.map)), "<u2"),
         "tiles": None if arrangement is None else _tiles(arrangement, len(run.names)),
         "fragments": _fragments(run),
+        "levels": level_data(run),
         "skipped": [list(row) for row in run.skipped],
         "originals": originals(run),
     }
@@ -63,7 +66,7 @@ def _tiles(arrangement: Arrangement, n: int) -> dict[str, Any]:
     of_image = np.full(n, -1, dtype=np.int64)
     of_image[arrangement.images] = np.arange(len(arrangement.images))
     return {
-        "of": _packed(of_image, "<i4"),
+        "of": packed(of_image, "<i4"),
         "size": arrangement.thumbnails.tile,
         "columns": arrangement.columns,
         "per_sheet": arrangement.per_sheet,
@@ -76,8 +79,4 @@ def _fragments(run: RunFolder) -> str | None:
         return None
     if marked.shape != run.labels.shape:
         raise RunFolderError(f"{run.path / 'linkage.npz'} does not fit the {len(run.labels)} images; run again.")
-    return _packed(np.packbits(marked.astype(bool), bitorder="little"), "u1")
-
-
-def _packed(values: np.ndarray, kind: str) -> str:
-    return b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode("ascii")
+    return packed(np.packbits(marked.astype(bool), bitorder="little"), "u1")

@@ -5,11 +5,11 @@ const DOUBTFUL = 6;
 const CARDS_AT_ONCE = 48;
 
 const ORDERS = {
-  number: (a, b) => a.id - b.id,
-  largest: (a, b) => b.size - a.size || a.id - b.id,
-  smallest: (a, b) => a.size - b.size || a.id - b.id,
-  surest: (a, b) => b.mean - a.mean || a.id - b.id,
-  doubtful: (a, b) => a.mean - b.mean || a.id - b.id,
+  number: (a, b) => placeOf(a.id) - placeOf(b.id),
+  largest: (a, b) => b.size - a.size || placeOf(a.id) - placeOf(b.id),
+  smallest: (a, b) => a.size - b.size || placeOf(a.id) - placeOf(b.id),
+  surest: (a, b) => b.mean - a.mean || placeOf(a.id) - placeOf(b.id),
+  doubtful: (a, b) => a.mean - b.mean || placeOf(a.id) - placeOf(b.id),
 };
 
 function dot(id) {
@@ -56,12 +56,22 @@ function startGroups() {
   const grid = document.getElementById("cards");
   const order = document.getElementById("card-order");
   const more = document.getElementById("more-cards");
+  const cards = new WeakMap(); // group -> its card, under the name it had
   let sorted = [];
   let drawn = 0;
 
+  // Pictures that were drawn stay drawn: a step along the levels changes two cards.
+  function cardOf(group) {
+    const name = groupName(group.id);
+    const before = cards.get(group);
+    const node = before?.name === name ? before.node : card(group);
+    cards.set(group, { name, node });
+    return node;
+  }
+
   function append() {
     const next = sorted.slice(drawn, drawn + CARDS_AT_ONCE);
-    grid.append(...next.map(card));
+    grid.append(...next.map(cardOf));
     drawn += next.length;
     more.hidden = drawn >= sorted.length;
     more.textContent = `Show ${Math.min(CARDS_AT_ONCE, sorted.length - drawn)} more of ${count.format(sorted.length)} groups`;

@@ -5,8 +5,9 @@ startGroups();
 const map = startMap();
 startSizes();
 startSkipped();
-setLabels(new Int32Array(bytesOf(data.labels)));
+setLabels(answerLabels);
+const slider = startSlider();
 
 // The seam for controls that change the grouping, and for tests.
-window.coteriePage = { data, state, setLabels, openGroup, map };
+window.coteriePage = { data, state, setLabels, openGroup, map, slider };
 document.documentElement.dataset.ready = "true";

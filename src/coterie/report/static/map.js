@@ -143,6 +143,8 @@ function startMap() {
     all.hidden = true;
     centres = middles(state.groups, xs, ys);
     legend.replaceChildren(...state.groups.map(entry));
+    clearTimeout(resting); // a sample of the dots while the groups change, all of them once they rest
+    resting = setTimeout(rest, REST);
     point(-1);
     recolour();
   });

@@ -95,14 +95,16 @@ function paintNumbers(context, camera, centres, isolated, ink, paper) {
   for (const { id, x, y } of centres) {
     if (id < 0 || (isolated !== null && id !== isolated)) continue;
     const [px, py] = [camera.screenX(x) * ratio, camera.screenY(y) * ratio];
+    const mark = groupMark(id);
+    const half = Math.max(12 * ratio, context.measureText(mark).width / 2 + 6 * ratio);
     context.beginPath();
-    context.arc(px, py, 12 * ratio, 0, 2 * Math.PI);
+    context.roundRect(px - half, py - 12 * ratio, 2 * half, 24 * ratio, 12 * ratio);
     context.fillStyle = paper;
     context.fill();
     context.lineWidth = 2.5 * ratio;
     context.strokeStyle = colourOf(id);
     context.stroke();
     context.fillStyle = ink;
-    context.fillText(String(id), px, py + ratio);
+    context.fillText(mark, px, py + ratio);
   }
 }

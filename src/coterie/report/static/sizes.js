@@ -38,7 +38,7 @@ function drawSizes(box, sorted) {
     mark.append(svg("rect", { class: "reach", x: step * index, y: 0, width: step, height: base }));
     mark.append(svg("rect", { x: middle - bar / 2, y: base - tall, width: bar, height: tall, rx: Math.min(3, bar / 4), fill: colourOf(group.id) }));
     if (step > 34) mark.append(svg("text", { class: "value", x: middle, y: base - tall - 7 }, count.format(group.size)));
-    if (step > 18) mark.append(svg("text", { x: middle, y: height - 6 }, group.id < 0 ? "–" : group.id));
+    if (step > 18) mark.append(svg("text", { x: middle, y: height - 6 }, groupMark(group.id)));
     mark.addEventListener("click", () => openGroup(group.id));
     chart.append(mark);
   });

@@ -19,31 +19,44 @@ const confidenceOf = (image) => (stored[image] === NO_CONFIDENCE ? NaN : stored[
 const fragmentBits = data.fragments ? new Uint8Array(bytesOf(data.fragments)) : null;
 const isFragment = (image) => fragmentBits !== null && ((fragmentBits[image >> 3] >> (image & 7)) & 1) === 1;
 
-const state = { labels: new Int32Array(0), groups: [], byId: new Map() };
+const byRank = new Int32Array(rank.length);
+rank.forEach((place, image) => (byRank[place] = image));
+
+const state = { labels: new Int32Array(0), groups: [], byId: new Map(), names: new Map() };
 const listeners = [];
 const onLabels = (redraw) => listeners.push(redraw);
 
-// One pass per step, so that 50,000 images regroup well within a frame or two.
+// One pass, so that 50,000 images regroup well within a frame. A group whose images stay the same stays the same object,
+// so that what was drawn for it can be kept.
 function gather(labels) {
   const members = new Map();
-  for (let image = 0; image < labels.length; image++) {
+  for (const image of byRank) {
     const id = labels[image];
     if (!members.has(id)) members.set(id, []);
-    members.get(id).push(image);
+    members.get(id).push(image); // most typical first
   }
-  return [...members].sort((a, b) => a[0] - b[0]).map(([id, images]) => ({
-    id,
-    images: Int32Array.from(images.sort((a, b) => rank[a] - rank[b])), // most typical first
-    size: images.length,
-    mean: images.reduce((sum, image) => sum + confidenceOf(image), 0) / images.length,
-  }));
+  const groups = [...members].map(([id, images]) => {
+    const before = state.byId.get(id);
+    return before?.size === images.length && images.every((image, place) => before.images[place] === image) ? before : makeGroup(id, images);
+  });
+  return groups.sort((a, b) => placeOf(a.id) - placeOf(b.id));
 }
 
-function setLabels(labels) {
+function makeGroup(id, images) {
+  const mean = images.reduce((sum, image) => sum + confidenceOf(image), 0) / images.length;
+  return { id, images: Int32Array.from(images), size: images.length, mean };
+}
+
+// `names` are those of groups that are not the run's: label -> { mark, long, place }, place being its turn by number.
+function setLabels(labels, names = new Map()) {
   state.labels = labels;
+  state.names = names;
   state.groups = gather(labels);
   state.byId = new Map(state.groups.map((group) => [group.id, group]));
   for (const redraw of listeners) redraw();
 }
 
-const groupName = (id) => (id < 0 ? "Left over" : `Group ${id}`);
+const groupName = (id) => (id < 0 ? "Left over" : `Group ${state.names.get(id)?.long ?? id}`);
+const groupMark = (id) => (id < 0 ? "–" : (state.names.get(id)?.mark ?? String(id)));
+const placeOf = (id) => state.names.get(id)?.place ?? id;
+const answerLabels = new Int32Array(bytesOf(data.labels));
