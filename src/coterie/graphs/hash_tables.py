@@ -35,21 +35,66 @@ class Tables(NamedTuple):
 
 def make_tables(expected: np.ndarray, width: int) -> Tables:
     """Empty tables with room for ``expected`` (n,) entries each, before any of them has to grow."""
+    tables = reserve_tables(expected, width)
+    _place_all(tables)
+    return tables
+
+
+def reserve_tables(expected: np.ndarray, width: int) -> Tables:
+    """Tables that will have room for ``expected`` (n,) entries each once ``place_at_top`` has given each its region.
+
+    The pool is only reserved, not written to: memory that no table comes to use is never taken from the machine.
+    """
     bits = np.maximum(MIN_BITS, np.ceil(np.log2(np.maximum(expected, 1) / 0.6))).astype(np.int64)
     bits[expected == 0] = 0
-    capacity = np.where(bits > 0, 1 << bits, 0)
-    start = np.concatenate([[0], np.cumsum(capacity)[:-1]]).astype(np.int64)
-    used = int(capacity.sum())
+    used = int(np.where(bits > 0, 1 << bits, 0).sum())
     pool = used + used // 4 + 1024  # room for the first mergers to grow without a copy of the whole pool
     return Tables(
-        keys=np.full(pool, EMPTY, np.int32),
-        values=np.zeros((pool, width)),
-        start=start,
+        keys=np.empty(pool, np.int32),
+        values=np.empty((pool, width)),
+        start=np.zeros(len(expected), np.int64),
         bits=bits,
         entries=np.zeros(len(expected), np.int64),
         free=np.full(32, -1, np.int64),
-        top=np.array([used], np.int64),
+        top=np.zeros(1, np.int64),
     )
+
+
+@compiled
+def place_at_top(tables: Tables, table: Integer) -> None:
+    """Gives ``table`` the first region never used, and empties it. ``reserve_tables`` has seen to the room."""
+    capacity = np.int64(1) << tables.bits[table]
+    tables.start[table] = tables.top[0]
+    tables.keys[tables.top[0] : tables.top[0] + capacity] = EMPTY
+    tables.top[0] += capacity
+
+
+@compiled
+def _place_all(tables: Tables) -> None:
+    for table in range(len(tables.bits)):
+        if tables.bits[table] > 0:
+            place_at_top(tables, table)
+
+
+@compiled
+def shrink_at_top(tables: Tables, table: Integer) -> None:
+    """Makes the region of the last table placed as small as its entries allow."""
+    bits = np.int64(MIN_BITS)
+    while tables.entries[table] > 0.6 * (np.int64(1) << bits):
+        bits += 1
+    if bits >= tables.bits[table]:
+        return
+    start, stop = tables.start[table], tables.start[table] + (np.int64(1) << tables.bits[table])
+    keys, values = np.empty(tables.entries[table], np.int32), np.empty((tables.entries[table], tables.values.shape[1]))
+    found = 0
+    for index in range(start, stop):
+        if tables.keys[index] != EMPTY:
+            keys[found], values[found] = tables.keys[index], tables.values[index]
+            found += 1
+    tables.bits[table], tables.entries[table], tables.top[0] = bits, 0, start
+    place_at_top(tables, table)
+    for entry in range(found):
+        tables.values[find_or_add(tables, table, keys[entry]), :] = values[entry]
 
 
 @compiled
@@ -154,6 +199,7 @@ def _take_region(tables: Tables, bits: Integer) -> Integer:
         return region
     region = tables.top[0]
     tables.top[0] += np.int64(1) << bits
+    tables.keys[region : tables.top[0]] = EMPTY
     return region
 
 
@@ -176,8 +222,8 @@ def _move_table(tables: Tables, table: Integer, region: Integer, bits: Integer) 
 def _larger_pool(tables: Tables, extra: Integer) -> Tables:
     old = len(tables.keys)
     pool = old + max(extra, old // 4)
-    keys = np.full(pool, EMPTY, np.int32)
-    values = np.zeros((pool, tables.values.shape[1]))
-    keys[:old] = tables.keys
-    values[:old] = tables.values
+    keys = np.empty(pool, np.int32)
+    values = np.empty((pool, tables.values.shape[1]))
+    keys[: tables.top[0]] = tables.keys[: tables.top[0]]
+    values[: tables.top[0]] = tables.values[: tables.top[0]]
     return Tables(keys, values, tables.start, tables.bits, tables.entries, tables.free, tables.top)

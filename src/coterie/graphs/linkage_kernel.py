@@ -26,7 +26,19 @@ from typing import NamedTuple
 import numpy as np
 
 from coterie.graphs.compiled import Integer, compiled
-from coterie.graphs.hash_tables import EMPTY, Tables, find, find_or_add, make_tables, release, remove, reserve
+from coterie.graphs.hash_tables import (
+    EMPTY,
+    Tables,
+    find,
+    find_or_add,
+    make_tables,
+    place_at_top,
+    release,
+    remove,
+    reserve,
+    reserve_tables,
+    shrink_at_top,
+)
 from coterie.graphs.heap import Heap, heapify, make_heap, pop, push, reserve_heap
 
 EXACT, SIZE_RATIO, CONSTANT_RATIO = 0, 1, 2
@@ -64,14 +76,16 @@ def start(
     """
     c = int(labels.max()) + 1
     group = labels.astype(np.int32)
-    samples = make_tables(_count_crossing(indptr, indices, weights, group, c), width=2)
-    _fill_samples(samples, indptr, indices, weights, group)
+    head, tail, following = _link_members(group, c)
+    samples = reserve_tables(_count_crossing(indptr, indices, weights, group, c), width=2)
+    incoming = _transposed(indptr, indices, weights)
+    _fill_samples(samples, indptr, indices, weights, *incoming, group, head, following)
+    del incoming
     pairs = make_tables(_count_pairs(samples, group), width=1)
     _fill_pairs(pairs, samples, group)
     size = np.bincount(labels, minlength=c).astype(np.float64)
     if update == SIZE_RATIO:
         _divide_by_size(pairs, size)
-    head, tail, following = _link_members(group, c)
     heap = make_heap(int(pairs.entries.sum()) * 3 // 4)
     state = LinkageState(
         samples, pairs, heap, size, group, np.arange(c), np.arange(c), head, tail, following,
@@ -328,16 +342,56 @@ def _count_crossing(
 
 
 @compiled
-def _fill_samples(
-    samples: Tables, indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray, labels: np.ndarray
-) -> None:
-    """Edge s->t of weight w adds w to p of cluster(s) at t, and to q of cluster(t) at s."""
-    for s in range(len(indptr) - 1):
+def _transposed(
+    indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The edges into each image: (indptr (n + 1,), sources (e,) int32, weights (e,))."""
+    n = len(indptr) - 1
+    starts = np.zeros(n + 1, np.int64)
+    for e in range(len(indices)):
+        starts[indices[e] + 1] += 1
+    for s in range(n):
+        starts[s + 1] += starts[s]
+    at = starts[:-1].copy()
+    sources, heavy = np.empty(len(indices), np.int32), np.empty(len(indices))
+    for s in range(n):
         for e in range(indptr[s], indptr[s + 1]):
-            t, w = indices[e], weights[e]
-            if labels[s] != labels[t] and w > 0.0:
-                samples.values[find_or_add(samples, labels[s], np.int32(t)), 0] += w
-                samples.values[find_or_add(samples, labels[t], np.int32(s)), 1] += w
+            t = indices[e]
+            sources[at[t]], heavy[at[t]] = s, weights[e]
+            at[t] += 1
+    return starts, sources, heavy
+
+
+@compiled
+def _fill_samples(
+    samples: Tables,
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    starts: np.ndarray,
+    sources: np.ndarray,
+    incoming: np.ndarray,
+    labels: np.ndarray,
+    head: np.ndarray,
+    following: np.ndarray,
+) -> None:
+    """Edge s->t of weight w adds w to p of cluster(s) at t, and to q of cluster(t) at s. One cluster after the other,
+    so that its table stays in the cache; then the table shrinks to what it holds.
+    """
+    for c in range(len(head)):
+        if samples.bits[c] == 0:
+            continue
+        place_at_top(samples, c)
+        s = head[c]
+        while s >= 0:
+            for e in range(indptr[s], indptr[s + 1]):
+                if labels[indices[e]] != c and weights[e] > 0.0:
+                    samples.values[find_or_add(samples, c, np.int32(indices[e])), 0] += weights[e]
+            for e in range(starts[s], starts[s + 1]):
+                if labels[sources[e]] != c and incoming[e] > 0.0:
+                    samples.values[find_or_add(samples, c, sources[e]), 1] += incoming[e]
+            s = following[s]
+        shrink_at_top(samples, c)
 
 
 @compiled
