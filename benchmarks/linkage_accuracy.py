@@ -75,7 +75,9 @@ def run_row(name: str, method: str, data: Path) -> dict[str, object]:
         k = int(classes.max()) + 1
         printed = 100 if len(classes) == 70_000 else 20
         model = {
-            "published": lambda: coterie.GraphDegreeLinkage(k, n_neighbors=printed, n_components=None, stop="plain", refine=0),
+            "published": lambda: coterie.GraphDegreeLinkage(
+                k, n_neighbors=printed, n_components=None, stop="plain", refine=0
+            ),
             "default": lambda: coterie.GraphDegreeLinkage(k),
             "auto": lambda: coterie.GraphDegreeLinkage("auto"),
             "kmeans": lambda: coterie.KMeans(k, random_state=0),

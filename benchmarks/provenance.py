@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def provenance() -> dict[str, object]:
-    """The keys every JSON of docs/results has; a commit ending in + had uncommitted changes, absolute paths are shortened."""
+    """The keys every JSON of docs/results has. A commit ending in + had uncommitted changes."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
     changed = subprocess.run(["git", "status", "--porcelain", "src"], capture_output=True, text=True, check=True)
     return {

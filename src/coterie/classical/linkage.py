@@ -32,14 +32,17 @@ class GraphDegreeLinkage(Clusterer):
     The published algorithm is ``n_neighbors=20, n_components=None, stop="plain", refine=0``.
 
     Args:
-        n_clusters: 1 to n, or "auto": chosen from the merge history; ``choice_`` says by which rule and names the runners-up.
-        n_neighbors: edges from each image, K_s. "auto" is 10 for 1,000 images a cluster, growing with the square root, between
-            5 and 40 (``graphs.grouping``); JULE has 20.
-        n_components: principal components that neighbours are searched in. "auto" is 64 for at least 8,000 images of more
-            features, None is all.
-        scale: "local", each image's own (gacluster), or "global", one for all: ``a`` times the mean squared distance (JULE).
+        n_clusters: 1 to n, or "auto": chosen from the merge history; ``choice_`` says by which rule and names the
+            runners-up.
+        n_neighbors: edges from each image, K_s. "auto" is 10 for 1,000 images a cluster, growing with the square
+            root, between 5 and 40 (``graphs.grouping``); JULE has 20.
+        n_components: principal components that neighbours are searched in. "auto" is 64 for at least 8,000 images of
+            more features, None is all.
+        scale: "local", each image's own (gacluster), or "global", one for all: ``a`` times the mean squared distance
+            (JULE).
         a: factor of the global scale; 1, as in JULE.
-        update: "exact" (JULE Eq. 3; the papers' numbers), "size_ratio" (Eq. 7) or "constant_ratio" (Eq. 9 with ``alpha``).
+        update: "exact" (JULE Eq. 3; the papers' numbers), "size_ratio" (Eq. 7) or "constant_ratio" (Eq. 9 with
+            ``alpha``).
         alpha: of "constant_ratio"; 0, as in the Torch release of JULE, whose supplement advises 0 to 0.1.
         affinity: "features", or "precomputed": ``fit`` takes a sparse directed W (n, n), rows are sources.
         init: "nearest", the parts of the 1-nearest-neighbour graph, or "singletons".
@@ -47,17 +50,19 @@ class GraphDegreeLinkage(Clusterer):
             (``graphs.stop``); "plain" stops at exactly n_clusters, fragments included.
         min_cluster_size: images a cluster needs to count; "auto" takes the size with the smallest normalised cut.
         refine: rounds in which every image moves to the cluster that most of its edges lead to.
-        on_exhausted: when clusters without any affinity are left, "centroid" joins the smallest with the nearest centroid,
-            "double_ks" doubles the neighbours and goes on, "stop" returns more clusters than asked for, "error" raises.
+        on_exhausted: when clusters without any affinity are left, "centroid" joins the smallest with the nearest
+            centroid, "double_ks" doubles the neighbours and goes on, "stop" returns more clusters than asked for,
+            "error" raises.
         search: how neighbours are found, see ``graphs.neighbors``.
         features: "auto", "pixels", "efficientnet-lite0", a .npy of embeddings, or an nn.Module.
         device: where a network that makes features runs: "auto", "cpu", "cuda", "mps".
 
     Attributes:
         labels_: (n,) int64, the largest cluster is 0.
-        confidence_: (n,) float32, own / (own + best other) summed weight of the image's neighbours: 1 all agree, 0.5 a tie,
-            below they would have said otherwise.
-        merges_: (m, 4) child, child, affinity, size, numbered as SciPy does, over the clusters of ``initial_labels_``.
+        confidence_: (n,) float32, own / (own + best other) summed weight of the image's neighbours: 1 all agree, 0.5
+            a tie, below they would have said otherwise.
+        merges_: (m, 4) child, child, affinity, size, numbered as SciPy does, over the clusters of
+            ``initial_labels_``.
         n_neighbors_: the edges from each image that were used. recall_: of the neighbour search.
         stop_: minimum size and fragments of the sized stop. choice_: of n_clusters="auto", else None.
         n_zero_merges_: mergers without any affinity before ``n_clusters_`` were left.
