@@ -1,0 +1,423 @@
+"""The handle a method trains through.
+
+The method owns its loop; a run offers verbs and never calls back:
+
+    with Run(folder, config={"lr": 1e-3}, random_state=0) as run:
+        encoder = run.setup(conv_stack(...))
+        optimizer = run.setup(torch.optim.RMSprop(encoder.parameters(), lr=1e-3))
+        run.track(encoder=encoder, optimizer=optimizer)
+        for epoch in run.epochs(40):
+            for batch in run.batches(images, 100):
+                run.step(optimizer, loss_of(encoder(batch.clean)))
+            run.watch_clusters(labels, k)
+
+Run again after a stop or a kill, the same code goes on where the last checkpoint stands, to the same bits on a CPU. For
+that, a method keeps three rules. What lives longer than a batch is tracked: networks, optimisers, schedulers, queues as
+objects, anything else in ``run.values``. What an epoch computes before its first batch is computed under
+``if run.at_epoch_start:`` and kept in ``run.values``, because an epoch that was cut is entered again in its middle.
+And random numbers come from ``run.random`` or from torch's, NumPy's and Python's own generators, which the run seeds
+and saves.
+"""
+
+import os
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import torch
+from numpy.typing import ArrayLike
+from torch import nn
+
+from coterie.errors import CheckpointError, ConfigError, TrainingError, TrainingStopped
+from coterie.training.batches import Batch, ImagesLike, pixels_of, plan_batches
+from coterie.training.clusters import ClusterWatch
+from coterie.training.device import make_fabric
+from coterie.training.guard import LossGuard, all_finite
+from coterie.training.journal import Journal, circumstances
+from coterie.training.memory_estimate import MemoryEstimate, estimate_memory, free_memory
+from coterie.training.plain import from_plain
+from coterie.training.position import AT_START, Position
+from coterie.training.progress import Bar, History
+from coterie.training.randomness import Randomness
+from coterie.training.settings import MAY_CHANGE
+from coterie.training.signals import StopSignals
+from coterie.training.sources import Sources, on_host
+from coterie.training.tracked import Tracked
+
+Part = TypeVar("Part", bound=nn.Module | torch.optim.Optimizer)
+
+
+class Run:
+    """One training, as a context manager.
+
+    Attributes:
+        device: where networks and batches are.
+        random: the run's own generators (``Randomness``): ``random.numpy`` and ``random.device``.
+        at_epoch_start: False in an epoch that a resumed run enters in its middle.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        config: Mapping[str, Any] | None = None,
+        device: str = "auto",
+        precision: str = "32",
+        random_state: int = 0,
+        progress: bool = False,
+        save_every: float = 30.0,
+        image_budget: int | None = None,
+        may_change: Collection[str] = MAY_CHANGE,
+        patience: int = 3,
+        check_every: int | None = None,
+        lock: bool = True,
+    ) -> None:
+        """Nothing is read or written before the ``with``.
+
+        Args:
+            folder: keeps checkpoints and metrics.jsonl; None trains without either.
+            config: settings (numbers, text, lists, dicts) that a resumed run must share, field by field.
+            device: auto, cpu, cuda, cuda:1 or mps. auto takes a CUDA GPU where there is one.
+            precision: 32, bf16 or 16 (mixed; 16 on GPUs only).
+            random_state: seed of every generator; 0 or more.
+            progress: show a bar on standard error, or a line per epoch where that is no terminal.
+            save_every: seconds between checkpoints, which are written between epochs and, in epochs that last longer,
+                between batches. 0 writes one after every epoch. The end of an ``epochs`` loop always writes one.
+            image_budget: bytes of images that may lie on the device; None is half of what is free there.
+            may_change: fields of ``config`` that may differ when the training goes on; an ``lr`` that differs rescales
+                the tracked optimisers.
+            patience: epochs of collapse before the warning.
+            check_every: steps between two looks at the losses; None is 1 on a CPU and 50 elsewhere.
+            lock: False when the caller holds the folder's RunLock already.
+
+        Raises:
+            ConfigError: an argument is outside its range, or the device is not there.
+        """
+        if isinstance(random_state, bool) or not isinstance(random_state, int) or random_state < 0:
+            raise ConfigError(f"random_state={random_state!r} is not a seed: give a whole number, 0 or more.")
+        self._fabric = make_fabric(device, precision)
+        self.device: torch.device = self._fabric.device
+        self.random = Randomness(random_state, self.device)
+        self.at_epoch_start = True
+        place = Path(folder) if folder is not None else None
+        self._journal = Journal(place, {"random_state": random_state, **(config or {})}, save_every)
+        self._now = circumstances(self.device, precision)
+        self._may_change, self._lock = may_change, lock
+        self._history = History(place)
+        self._bar = Bar(progress)
+        self._signals = StopSignals()
+        self._guard = LossGuard(self.device, check_every)
+        self._watch = ClusterWatch(patience)
+        self._tracked = Tracked()
+        self._modules: list[nn.Module] = []
+        self._optimizers: list[torch.optim.Optimizer] = []
+        self._sources = Sources(self.device, image_budget)
+        self._position = Position()
+        self._saved_at: Position | None = None
+        self._order_state: torch.Tensor | None = None  # of the order's generator when the loop in progress began
+        self._loaded: Mapping[str, Any] | None = None
+        self._resume: Position | None = None  # until the training has come back to it
+        self._phase = self._loop = -1
+        self._open = self._in_epoch = self._in_loop = False
+        self._seen, self._began = 0, 0.0  # images of this epoch, and when it began
+        self._batch_shape: tuple[int, ...] = ()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Takes the folder and reads its newest checkpoint.
+
+        Raises:
+            OutputError: the folder is not writable or another run holds it.
+            ConfigError: the checkpoint was made with other settings.
+            CheckpointError: no checkpoint in the folder is whole, or it is from a newer release.
+        """
+        with ExitStack() as stack:
+            cut_off = self._journal.open(stack, self._lock)
+            if loaded := self._journal.read(self._now, self._may_change, cut_off):
+                self._loaded, self._resume = loaded.state, Position(**loaded.state["position"])
+            else:
+                self._history.start_anew()
+            stack.enter_context(self.random)
+            stack.enter_context(self._signals)
+            self._stack = stack.pop_all()
+        self._open = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open = False
+        self._stack.close()
+        if isinstance(error, torch.OutOfMemoryError):
+            b, _, h, w = self._batch_shape or (0, 0, 0, 0)
+            raise TrainingError(
+                f"out of GPU memory at batch {b} x {h} x {w} px; try --batch-size {max(b // 2, 1)}."
+            ) from error
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Plain values that checkpoints hold; a resumed run finds the saved ones here once ``epochs`` has begun."""
+        return self._tracked.values
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One dict per finished epoch, as in metrics.jsonl, those before a stop included."""
+        return self._history.records
+
+    def setup(self, part: Part) -> Part:
+        """A network moved to the device, or the optimiser of one that was; use what comes back."""
+        if isinstance(part, nn.Module):
+            module: Any = self._fabric.setup_module(part)
+            self._modules.append(module)
+            return module  # type: ignore[no-any-return]
+        if isinstance(part, torch.optim.Optimizer):
+            optimizer: Any = self._fabric.setup_optimizers(part)
+            self._optimizers.append(optimizer)
+            return optimizer  # type: ignore[no-any-return]
+        raise ConfigError(f"setup takes a torch module or optimiser, not a {type(part).__name__}.")
+
+    def track(self, **named: Any) -> None:
+        """Keeps these in checkpoints: objects with state_dict and load_state_dict, or plain values (``values``)."""
+        self._tracked.add(named)
+
+    def epochs(self, n: int) -> Iterator[int]:
+        """0, 1, ..., n-1; a resumed run begins at the epoch the checkpoint stands in, with everything tracked restored.
+
+        A training may have several such loops, one after another; those that had ended before a stop yield nothing.
+
+        Raises:
+            TrainingStopped: a signal came; the step was finished and the checkpoint written.
+            TrainingError: a loss was NaN or infinite.
+            OutputError: a checkpoint cannot be written.
+        """
+        start = self._begin_phase(n)
+        if start is None:
+            return
+        self._signals.ready = self._in_epoch = True
+        self._bar.begin(start, n)
+        try:
+            for epoch in range(start, n):
+                self._begin_epoch(epoch)
+                yield epoch
+                self._end_epoch()
+            self._resume = None
+            self._pause(self._saved_at != self._position)
+        finally:
+            self._signals.ready = self._in_epoch = False
+            self._bar.close()
+
+    def batches(
+        self, images: ImagesLike, batch_size: int, *, shuffle: bool = True, drop_last: bool = False
+    ) -> Iterator[Batch]:
+        """The images in batches on the device, shuffled by ``random.order``; see ``plan_batches`` for their sizes.
+
+        This is the pass that trains: a resumed run skips the passes and batches of its epoch that were done. To look
+        at all images, use ``in_order``.
+
+        Args:
+            images: a store, or a uint8 array or tensor (n, c, h, w).
+            batch_size: images in a batch, 1 or more.
+            shuffle: in a new order each time.
+            drop_last: leave an incomplete last batch out.
+
+        Raises:
+            ConfigError: the images are of another kind, are not those of the checkpoint, or the batch size is below 1.
+            TrainingStopped, TrainingError, OutputError: as ``epochs``.
+        """
+        if not self._in_epoch or self._in_loop:
+            raise ConfigError("batches belongs in an epochs loop, one pass at a time: use in_order to look at images.")
+        source, n = self._sources.place(images)
+        plan = plan_batches(n, batch_size, drop_last)
+        self._loop += 1
+        if self._resume is not None and self._loop < self._resume.loop:
+            return
+        self._sources.check(f"{self._phase}.{self._loop}", images)
+        start = self._begin_loop()
+        order = torch.randperm(n, generator=self.random.order) if shuffle else torch.arange(n)
+        self._in_loop = True
+        try:
+            for batch in source.batches(order, plan[start:]):
+                self._batch_shape = tuple(batch.clean.shape)
+                yield batch
+                self._position.step += 1
+                self._seen += len(batch)
+                self._bar.step(self._position.epoch, self._position.step / len(plan))
+                self._pause(self._journal.saves_within_epochs and self._journal.is_due())
+        finally:
+            self._in_loop = False
+
+    def in_order(self, images: ImagesLike, batch_size: int) -> Iterator[Batch]:
+        """All images once, in their order: for features and labels. Never skipped, never stopped in the middle."""
+        source, n = self._sources.place(images)
+        yield from source.batches(torch.arange(n), plan_batches(n, min(batch_size, n)))
+
+    def step(self, optimizer: torch.optim.Optimizer, loss: torch.Tensor, clip: float | None = None) -> None:
+        """One update: zero the gradients, go backward from ``loss`` (a scalar), clip their norm to ``clip``, step.
+
+        Raises TrainingError when a loss is NaN or infinite: on a CPU before the weights change, on other devices up to
+        ``check_every`` steps later and always before a checkpoint is written.
+        """
+        if not any(optimizer is known for known in self._optimizers):
+            raise ConfigError("step takes an optimiser that came back from run.setup.")
+        self._position.update += 1
+        self._position.total += 1
+        self._refuse_bad(self._guard.add(loss))
+        optimizer.zero_grad()
+        self._fabric.backward(loss)
+        if clip is not None:
+            # which module it is matters to sharded strategies only
+            self._fabric.clip_gradients(self._modules[0], optimizer, max_norm=clip, error_if_nonfinite=False)
+        optimizer.step()
+
+    def log(self, **figures: Any) -> None:
+        """Adds figures (numbers, text, short lists) to this epoch's line of metrics.jsonl and to the bar.
+
+        ``loss`` (the mean over the epoch's steps) and ``images_per_second`` stand there without being logged.
+        """
+        self._history.note(figures)
+
+    def watch_clusters(self, labels: ArrayLike | torch.Tensor, k: int) -> dict[str, Any]:
+        """Logs nonempty, effective and changed of ``labels`` (n,), ids 0..k-1; once per epoch.
+
+        Gives a CollapseWarning when the effective number of clusters was below k / 2 for ``patience`` calls in a row.
+        """
+        figures = self._watch.labels(on_host(labels), k)
+        self.log(**figures)
+        return figures
+
+    def watch_counts(self, counts: ArrayLike | torch.Tensor, k: int) -> dict[str, Any]:
+        """As ``watch_clusters``, for ``counts`` (k,) of images or summed probabilities; without changed."""
+        figures = self._watch.counts(on_host(counts), k)
+        self.log(**figures)
+        return figures
+
+    def check_memory(self, images: ImagesLike, batch_size: int) -> MemoryEstimate:
+        """What training will take on the device, after ``setup``; raises NotEnoughMemoryError when that is not free."""
+        weights = [tensor for module in self._modules for tensor in (*module.parameters(), *module.buffers())]
+        n, c, h, w = pixels_of(images).shape
+        estimate = estimate_memory((n, c, h, w), batch_size, weights, self._optimizers, self._sources.budget)
+        estimate.refuse_beyond(free_memory(self.device) + estimate.weights)  # the weights are there already
+        return estimate
+
+    def _begin_phase(self, n: int) -> int | None:
+        """The first epoch of the next ``epochs`` loop, or None when that loop had ended before the stop."""
+        if not self._open or self._in_epoch:
+            raise ConfigError("epochs belongs in `with Run(...) as run:`, one loop at a time.")
+        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+            raise ConfigError(f"epochs={n!r} is not a number of epochs: give 0 or more.")
+        self._phase += 1
+        if self._resume is None:
+            self._position = Position(phase=self._phase, total=self._position.total)
+            return 0
+        if self._phase < self._resume.phase:
+            return None
+        self._restore()
+        if self._resume.loop == AT_START:
+            self._resume = None
+        return self._position.epoch
+
+    def _begin_epoch(self, epoch: int) -> None:
+        self.at_epoch_start = self._resume is None
+        if self.at_epoch_start:
+            self._position.begin_epoch(epoch)
+            self._guard.begin_epoch()
+        self._loop = -1
+        self._seen, self._began = 0, time.monotonic()
+
+    def _end_epoch(self) -> None:
+        if self._resume is not None:
+            raise CheckpointError(
+                f"the checkpoint stands in pass {self._resume.loop + 1} of {self._resume}, "
+                "which this code does not reach: it was made by another release or method."
+            )
+        self._refuse_bad(self._guard.look())
+        position, figures = self._position, {}
+        if self._guard.mean is not None:
+            figures["loss"] = self._guard.mean
+        if self._seen:
+            figures["images_per_second"] = round(self._seen / max(time.monotonic() - self._began, 1e-9), 1)
+        self._history.figures = {**figures, **self._history.figures}
+        where = {"phase": position.phase + 1, "epoch": position.epoch + 1, "step": position.total}
+        self._bar.epoch(position.epoch, self._history.finish_epoch(**where))
+        position.begin_epoch(position.epoch + 1)
+        self._guard.begin_epoch()
+        self._pause(self._journal.is_due())
+
+    def _begin_loop(self) -> int:
+        """The first batch of this ``batches`` loop, with the generator of the order where the loop began."""
+        if self._resume is None:
+            self._order_state = self.random.order.get_state()
+            self._position.loop, self._position.step = self._loop, 0
+            return 0
+        # Once more: what the epoch did before this loop must leave no trace, since it had been done already.
+        self._restore()
+        self._resume = None
+        assert self._order_state is not None
+        self.random.order.set_state(self._order_state)
+        return self._position.step
+
+    def _pause(self, save: bool) -> None:
+        """Between two steps or epochs: the moment to stop or to save."""
+        stop = self._signals.received
+        if stop is None:
+            return self._save() if save else None
+        self._save()
+        kept = f"{self._journal.folder} holds the checkpoint: run the same command to go on"
+        raise TrainingStopped(
+            f"stopped by {stop.name} at {self._position}; "
+            f"{kept if self._journal.folder else 'nothing was saved, as the run has no folder'}.",
+            128 + stop,
+        )
+
+    def _save(self) -> None:
+        self._refuse_bad(self._guard.look())
+        if not all_finite(tensor for module in self._modules for tensor in (*module.parameters(), *module.buffers())):
+            self._refuse_bad((0, float("nan")), "a weight")
+        place = {"phase": self._position.phase + 1, "epoch": self._position.epoch, "update": self._position.update}
+        self._journal.save(self._state(), {**self._now, **place})
+        self._saved_at = replace(self._position)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "position": asdict(self._position),
+            "order": self._order_state,
+            "tracked": self._tracked.state_dict(),
+            "random": self.random.state_dict(),
+            "history": self._history.state_dict(),
+            "guard": self._guard.state_dict(),
+            "watch": self._watch.state_dict(),
+            "precision": self._fabric.strategy.precision.state_dict(),
+            "sources": self._sources.state_dict(),
+        }
+
+    def _restore(self) -> None:
+        assert self._loaded is not None
+        assert self._resume is not None
+        state = from_plain({name: part for name, part in self._loaded.items() if name != "tracked"})
+        self._tracked.load_state_dict(self._loaded["tracked"], self._journal.lr_ratio)
+        self.random.load_state_dict(state["random"])
+        self._history.load_state_dict(state["history"])
+        self._guard.load_state_dict(state["guard"])
+        self._watch.load_state_dict(state["watch"])
+        if state["precision"]:
+            self._fabric.strategy.precision.load_state_dict(state["precision"])
+        self._sources.load_state_dict(state["sources"])
+        self._order_state = state["order"]
+        self._position = replace(self._resume)
+
+    def _refuse_bad(self, bad: tuple[int, float] | None, what: str = "loss") -> None:
+        if bad is None:
+            return
+        rates = {float(group["lr"]) for optimizer in self._optimizers for group in optimizer.param_groups}
+        advice = "resume with a smaller lr or --precision 32"
+        if self._journal.folder:
+            advice += f"; the last good checkpoint is kept in {self._journal.folder}"
+        became = "NaN" if bad[1] != bad[1] else "infinite"
+        where = self._position.of_update(bad[0])
+        raise TrainingError(
+            f"{what} became {became} at {where} (lr {', '.join(f'{r:g}' for r in sorted(rates))}); {advice}."
+        )
