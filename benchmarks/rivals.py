@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 ROWS = ["coterie", "coterie auto", "evoc", "k-means", "umap + k-means", "umap + fast-hdbscan", "ward", "spectral"]
+COMPILED = {"coterie", "coterie auto", "evoc", "umap + k-means", "umap + fast-hdbscan"}  # by numba, for what they meet
 WARD_UP_TO = 25_000  # its distances need 8 n^2 / 2 bytes: 2.5 GB here, 20 GB at 70,000
 
 
@@ -68,7 +69,7 @@ def fit(method: str, images: np.ndarray, k: int) -> np.ndarray:
 def run_row(method: str, data: Path, name: str, out: Path) -> None:
     images, classes = load(data, name)
     k = int(classes.max()) + 1
-    fit(method, images[:: len(images) // 3000], k)
+    fit(method, images if method in COMPILED else images[:: len(images) // 3000], k)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
     labels = fit(method, images, k)
