@@ -25,8 +25,11 @@ def principal_axes(features: np.ndarray, n_components: int, *, seed: int = 0) ->
     sample = features[:: len(features) // SAMPLE + 1]
     narrow = features.shape[1] <= 2000
     solver = "covariance_eigh" if narrow else "randomized"
-    model = PCA(n_components, svd_solver=solver, random_state=seed).fit(sample)
-    return model.mean_.astype(np.float32), np.ascontiguousarray(model.components_.T, dtype=np.float32)
+    # centred here, because scikit-learn takes the mean off the float32 covariance, where the digits are lost by then
+    mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+    with np.errstate(invalid="ignore"):  # images that are all the same have no variance to take shares of
+        model = PCA(n_components, svd_solver=solver, random_state=seed).fit(sample - mean)
+    return mean, np.ascontiguousarray(model.components_.T, dtype=np.float32)
 
 
 def project(features: np.ndarray, mean: np.ndarray, axes: np.ndarray) -> np.ndarray:
