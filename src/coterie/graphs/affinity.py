@@ -7,7 +7,7 @@ import numpy as np
 from coterie.errors import ConfigError
 from coterie.graphs.knn import Neighbors
 
-SMALLEST_SCALE = 1e-4  # of the median: duplicates give a scale of zero, and one weight must not outweigh all others
+SMALLEST_SCALE = 1e-4  # of the median: near copies give a scale of almost zero, and one weight must not outweigh all
 
 
 class Graph(NamedTuple):
@@ -52,20 +52,28 @@ def edge_weights(sq_distances: np.ndarray, *, scale: str, a: float = 1.0, smalle
 
 
 def local_variance(sq_distances: np.ndarray, smallest: float | None = None) -> np.ndarray:
-    """(n, 1) squared distance to the floor(k/2)-th neighbour, but at least ``smallest``."""
+    """(n, 1) squared distance to the floor(k/2)-th neighbour, but at least ``smallest``; where that neighbour is an
+    exact copy, the squared distance to the nearest that is none.
+    """
     if smallest is None:
         smallest = smallest_variance(sq_distances)
-    variance: np.ndarray = np.maximum(_middle(sq_distances), smallest)
+    variance: np.ndarray = np.maximum(_own_scale(sq_distances), smallest)
     return variance
 
 
 def smallest_variance(sq_distances: np.ndarray) -> float:
-    """A small share of the median squared distance to the floor(k/2)-th neighbour; 1 where all of them are 0."""
-    variance = _middle(sq_distances)
+    """A small share of the median of every image's own scale; 1 where all neighbours are exact copies."""
+    variance = _own_scale(sq_distances)
     positive = variance[variance > 0]
     return SMALLEST_SCALE * float(np.median(positive)) if len(positive) else 1.0
 
 
-def _middle(sq_distances: np.ndarray) -> np.ndarray:
+def _own_scale(sq_distances: np.ndarray) -> np.ndarray:
     middle = max(sq_distances.shape[1] // 2, 1) - 1
-    return sq_distances[:, middle : middle + 1]
+    scale = sq_distances[:, middle : middle + 1].copy()
+    # among copies a scale of zero would leave nothing to the edges that lead out of them
+    copied = np.flatnonzero(scale[:, 0] == 0)
+    others = sq_distances[copied]
+    nearest = np.where(others > 0, others, np.inf).min(axis=1, initial=np.inf)
+    scale[copied, 0] = np.where(np.isfinite(nearest), nearest, 0.0)
+    return scale
