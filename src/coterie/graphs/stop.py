@@ -17,8 +17,9 @@ from coterie.graphs.affinity import Graph
 from coterie.graphs.compiled import Integer, compiled
 from coterie.graphs.history import History, by_size, labels_after
 
-# An even cluster has n / k images. The candidates for the smallest that counts are these parts of it.
-PARTS = (50, 20, 10, 7, 5, 4, 3, 2)
+# An even cluster has n / k images. The candidates for the smallest that counts are these parts of it, the first of
+# equals preferred. Of two clusters, one may have a hundredth of the other.
+PARTS = (50, 20, 10, 7, 5, 4, 3, 2, 100)
 
 
 class Stop(NamedTuple):
@@ -46,7 +47,7 @@ def sized_stop(
     """Exactly ``n_clusters`` clusters out of ``history``, by the sized stop.
 
     history must reach ``n_clusters`` (at least that many initial clusters, at most that many at its end). min_size:
-    images a cluster needs to count, None for the best of n / (2 k) ... n / (50 k). features (n, d), if given, place
+    images a cluster needs to count, None for the best of n / (2 k) ... n / (100 k). features (n, d), if given, place
     fragments without any edge. When no candidate ever leaves exactly k counted clusters, smaller sizes are tried down
     to 1, which is the plain stop.
     """
