@@ -115,7 +115,7 @@ def test_more_clusters_than_groups_of_neighbours_start_from_single_images_and_sa
 
 
 def test_as_many_clusters_as_groups_of_neighbours_need_no_merger() -> None:
-    n_groups = int(GraphDegreeLinkage(2, **PLAIN).fit(cloud()).initial_labels_.max()) + 1
+    n_groups = int(quiet(GraphDegreeLinkage(2, **PLAIN), cloud()).initial_labels_.max()) + 1
     model = GraphDegreeLinkage(n_groups, **PLAIN).fit(cloud())
     assert partition(model.labels_) == partition(model.initial_labels_)
 

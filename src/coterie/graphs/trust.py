@@ -1,8 +1,17 @@
 """When the answer of a linkage deserves less trust, and why, in sentences."""
 
+from math import ceil
+
 import numpy as np
 
-from coterie.errors import ChoiceWarning, ClusterCountWarning, CoterieWarning, FragmentsWarning, GraphWarning
+from coterie.errors import (
+    ChoiceWarning,
+    ClusterCountWarning,
+    CoterieWarning,
+    DuplicateImagesWarning,
+    FragmentsWarning,
+    GraphWarning,
+)
 from coterie.graphs.components import graph_components
 from coterie.graphs.grouping import Grouping, LinkageSettings
 from coterie.graphs.history import labels_after
@@ -11,7 +20,8 @@ CLOSE = 0.75  # of the best score
 WEAK = 2.0  # a score that no clear number of clusters had on the sets of docs/results
 MANY_FRAGMENTS = 0.01  # of the images
 HUB = 50  # times as many edges into an image as out of it
-GIANT = 0.8  # of the images in one cluster, when the even share is below half of that
+REST = 0.2  # of what all but the largest cluster would hold if all were equal
+OUTLYING = 10  # times the median squared distance to a neighbour is the global variance, when a few far images set it
 Reservation = tuple[type[CoterieWarning], str]
 
 
@@ -19,7 +29,7 @@ def reservations(grouping: Grouping, settings: LinkageSettings) -> list[Reservat
     """(class of warning, sentence) for everything about ``grouping`` that a person should know before relying on it."""
     return [
         reservation
-        for check in (_count, _choice, _exhausted, _fragments, _underflow, _hubs, _giant)
+        for check in (_count, _choice, _exhausted, _fragments, _copies, _one_scale, _underflow, _hubs, _giant)
         if (reservation := check(grouping, settings)) is not None
     ]
 
@@ -79,23 +89,54 @@ def _fragments(grouping: Grouping, _: LinkageSettings) -> Reservation | None:
         return None
     return FragmentsWarning, (
         f"{stop.n_fragments:,} fragments with {stop.n_fragment_images:,} images in all, each smaller than "
-        f"{stop.min_size:.0f}, were joined to the cluster their edges point to; they may be groups of their own"
+        f"{ceil(stop.min_size):,}, were joined to the cluster their edges point to; they may be groups of their own"
     )
 
 
-def _underflow(grouping: Grouping, _: LinkageSettings) -> Reservation | None:
+def _copies(grouping: Grouping, _: LinkageSettings) -> Reservation | None:
+    found = grouping.neighbors
+    if found is None:
+        return None
+    enclosed = int((found.sq_distances[:, -1] == 0).sum())
+    if not enclosed:
+        return None
+    return DuplicateImagesWarning, (
+        f"{enclosed:,} images have so many exact copies that all of their {found.indices.shape[1]} neighbours are "
+        "copies: what else they resemble was not seen; leave the copies out or use more n_neighbors"
+    )
+
+
+def _one_scale(grouping: Grouping, settings: LinkageSettings) -> Reservation | None:
+    if grouping.neighbors is None or settings.scale != "global" or grouping.graph.n_underflow:
+        return None
+    distances = grouping.neighbors.sq_distances
+    ratio = settings.a * float(distances.mean()) / max(float(np.median(distances)), np.finfo(float).tiny)
+    if not OUTLYING < ratio < np.inf:
+        return None
+    return GraphWarning, (
+        f"a few far images set the one scale of all edges, {np.sqrt(ratio):,.0f} times the distance to a neighbour in the "
+        "middle, so near and far neighbours weigh nearly the same; use scale='local'"
+    )
+
+
+def _underflow(grouping: Grouping, settings: LinkageSettings) -> Reservation | None:
     graph = grouping.graph
     if not graph.n_underflow:
         return None
-    return GraphWarning, (
-        f"{graph.n_underflow} of {len(graph.weights)} edges weigh nothing: some images lie far from the rest; "
-        "try scale='local'"
+    why = (
+        "the nearest neighbours of some images are so near that their other neighbours no longer count"
+        if settings.scale == "local"
+        else "some images lie far from the rest; try scale='local'"
     )
+    return GraphWarning, f"{graph.n_underflow:,} of {len(graph.weights):,} edges weigh nothing: {why}"
 
 
 def _hubs(grouping: Grouping, _: LinkageSettings) -> Reservation | None:
     graph, n = grouping.graph, len(grouping.labels)
-    edges_in = np.bincount(graph.indices, minlength=n)
+    targets = graph.indices
+    if grouping.neighbors is not None:  # that copies name the same few of them as neighbours misleads nobody
+        targets = targets[grouping.neighbors.sq_distances.ravel() > 0]
+    edges_in = np.bincount(targets, minlength=n)
     limit = HUB * max(len(graph.indices) / n, 1)
     n_hubs = int((edges_in > limit).sum())
     if not n_hubs:
@@ -108,10 +149,10 @@ def _hubs(grouping: Grouping, _: LinkageSettings) -> Reservation | None:
 
 def _giant(grouping: Grouping, _: LinkageSettings) -> Reservation | None:
     sizes = np.bincount(grouping.labels)
-    share = sizes.max() / len(grouping.labels)
-    if len(sizes) < 2 or share < GIANT or 1 / len(sizes) > GIANT / 2:
+    rest = 1 - sizes.max() / len(grouping.labels)
+    if len(sizes) < 2 or rest >= REST * (1 - 1 / len(sizes)):
         return None
     return GraphWarning, (
-        f"one cluster holds {share:.0%} of the images: the features hardly tell them apart; try other features or more "
-        "clusters"
+        f"one cluster holds {int(100 * (1 - rest))}% of the images: if the groups are not that unequal, the features "
+        "hardly tell them apart; try other features or more clusters"
     )
