@@ -1,4 +1,4 @@
-"""docs/results/speed.md out of rivals.json and scale.json. Every number stands in a JSON; none is typed here.
+"""docs/results/speed.md out of rivals.json, knn.json and scale.json. Every number stands in a JSON; none is typed here.
 
 python benchmarks/render_speed.py
 """
@@ -59,9 +59,17 @@ def scale(result: dict[str, Any]) -> str:
     )
 
 
+def knn(result: dict[str, Any]) -> str:
+    rows = [
+        [f"{row['search']}, {row['input']}", f"{row['seconds']:.2f}", f"{row['recall']:.4f}"] for row in result["rows"]
+    ]
+    text = f"## Exact neighbours\n\nThe {result['k']} nearest of every image among all of them; best of three.\n"
+    return "\n".join([text, table(["search", "seconds", "recall"], rows) + "\n", source(result)])
+
+
 def main() -> None:
     parts = ["# Speed and memory\n"]
-    for name, render in (("rivals", rivals), ("scale", scale)):
+    for name, render in (("rivals", rivals), ("knn", knn), ("scale", scale)):
         path = RESULTS / f"{name}.json"
         if path.exists():
             parts.append(render(json.loads(path.read_text())) + "\n")
