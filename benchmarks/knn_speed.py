@@ -2,8 +2,8 @@
 
     python benchmarks/knn_speed.py --data ../shared/data --out docs/results/knn.json
 
-MNIST, k = 26: 70,000 images in 64 principal components, and its 10,000 test images in all 784 pixels. After a warm-up, the
-best of three for each; recall of ours and of the product against faiss on 500 rows.
+MNIST, k = 26: 70,000 images in 64 principal components, and its 10,000 test images in all 784 pixels. After a warm-up,
+the best of three for each; recall of ours and of the product against faiss on 500 rows.
 """
 
 import argparse
