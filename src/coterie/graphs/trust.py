@@ -114,8 +114,8 @@ def _one_scale(grouping: Grouping, settings: LinkageSettings) -> Reservation | N
     if not OUTLYING < ratio < np.inf:
         return None
     return GraphWarning, (
-        f"a few far images set the one scale of all edges, {np.sqrt(ratio):,.0f} times the distance to a neighbour in the "
-        "middle, so near and far neighbours weigh nearly the same; use scale='local'"
+        f"a few far images set the one scale of all edges, {np.sqrt(ratio):,.0f} times the median distance to a "
+        "neighbour, so near and far neighbours weigh nearly the same; use scale='local'"
     )
 
 
