@@ -123,13 +123,13 @@ def main() -> None:
     arguments = parser.parse_args()
     makers = {"tails": tails, "numbers": numbers, "copies": copies}
     fitted(np.random.default_rng(0).integers(0, 256, (300, 8, 8), np.uint8), 3, "default")  # compiles
-    rows = []
+    rows, origin = [], provenance()  # now, as the checkout may move on meanwhile
     for part in arguments.parts:
         for row in makers[part](arguments.data):
             rows.append(row)
             print(line(row), flush=True)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(provenance() | {"seeds": list(SEEDS), "rows": rows}, indent=1) + "\n")
+    arguments.out.write_text(json.dumps(origin | {"seeds": list(SEEDS), "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
