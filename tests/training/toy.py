@@ -1,10 +1,13 @@
-"""A training of seconds with everything in it that a resume can get wrong: also a program, to be killed from outside."""
+"""A short training with everything in it that a resume can get wrong; also a program, to be killed from outside."""
 
 import os
 import random
+import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ def make_net() -> nn.Module:
 def train(
     folder: Path | None, epochs: int = 4, hook: Hook = lambda epoch, step, run: None, **settings: Any
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Trains and returns (every tensor that came out, the history); ``hook`` is called after each of 8 steps an epoch."""
+    """Returns (every tensor that came out, the history); ``hook`` is called after each of the 8 steps of an epoch."""
     with Run(
         folder, **{"config": {"lr": 0.05, "k": 5}, "save_every": 0.0, "device": "cpu", "patience": 99, **settings}
     ) as run:
@@ -80,7 +83,43 @@ def signal_at(epoch: int, step: int, number: int) -> Hook:
     return hook
 
 
-if __name__ == "__main__":
+def kill_many(folder: Path, times: int) -> None:
+    """Kills trainings ``times`` times at random moments; every one that comes to its end has the right bits."""
+    straight = train(None)  # before the first fork, so that no child pays for what is loaded late
+    moments = random.Random(7)
+    killed = finished = 0
+    while killed < times or not finished:
+        lock = folder / ".lock"
+        if lock.exists() and not lock.stat().st_size:
+            lock.unlink()  # killed while it took the lock; left alone it gives way after 30 s
+        child = os.fork()
+        if child == 0:
+            with suppress(BaseException):
+                train(folder)
+                os._exit(0)
+            os._exit(1)
+        # longer and longer, so that a busy machine comes to an end too
+        time.sleep(moments.uniform(0.005, 0.05) * (1 + killed / 10))
+        os.kill(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
+        if os.WIFSIGNALED(status):
+            killed += 1
+            continue
+        assert os.WEXITSTATUS(status) == 0
+        finished += 1
+        assert_same(train(folder), straight)
+        shutil.rmtree(folder)
+    print(f"{killed} kills, {finished} finished")
+
+
+def main(folder: Path, what: str, *numbers: str) -> None:
     torch.set_num_threads(1)
-    where, name, at_epoch, at_step = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    train(where, hook=signal_at(at_epoch, at_step, getattr(signal, name)))
+    if what == "killed":
+        kill_many(folder, int(numbers[0]))
+    else:
+        epoch, step = map(int, numbers)
+        train(folder, hook=signal_at(epoch, step, getattr(signal, what)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])
