@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from coterie.errors import TrainingStopped
+from coterie.errors import CheckpointError, TrainingStopped
 from coterie.training.run import Run
 from training.toy import IMAGES, assert_same, make_net, signal_at, train
 
@@ -125,3 +125,62 @@ def test_a_later_phase_resumes_without_repeating_the_earlier_one(tmp_path: Path,
     assert caught.value.exit_code == 130
     again, straight = two_phases(tmp_path, None), two_phases(None, None)
     assert [name for name in straight if not torch.equal(again[name], straight[name])] == []
+
+
+def until_enough(folder: Path | None, stop: tuple[int, int] | None = None) -> tuple[torch.Tensor, int]:
+    with Run(folder, save_every=0.0, device="cpu") as run:
+        net = run.setup(make_net())
+        optimizer = run.setup(torch.optim.SGD(net.parameters(), lr=0.01))
+        run.track(net=net, optimizer=optimizer)
+        for epoch in run.epochs(9):
+            if epoch == 2:
+                run.enough()
+            for batch in run.batches(IMAGES, 8):
+                run.step(optimizer, net(batch.clean).square().mean())
+                if (epoch, run._position.update) == stop:
+                    signal.raise_signal(signal.SIGTERM)
+        return net.state_dict()["5.weight"].clone(), len(run.history)
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_a_loop_that_had_enough_has_ended_for_every_resume(tmp_path: Path, step: int) -> None:
+    straight = until_enough(None)
+    assert straight[1] == 3
+    with pytest.raises(TrainingStopped):
+        until_enough(tmp_path, (2, step))
+    for _ in range(2):
+        again = until_enough(tmp_path)
+        assert torch.equal(again[0], straight[0])
+        assert again[1] == 3
+
+
+def test_what_is_tracked_late_takes_its_state_when_it_is_tracked(tmp_path: Path) -> None:
+    def train_head(stop: bool) -> Any:
+        with Run(tmp_path, save_every=0.0, device="cpu") as run:
+            head = None
+            for epoch in run.epochs(3):
+                if head is None:
+                    head = torch.nn.Linear(2, 2)
+                    torch.nn.init.constant_(head.weight, 0.0 if stop else 9.0)
+                    run.track(head=head)
+                with torch.no_grad():
+                    head.weight += 1
+                if stop and epoch == 1:
+                    signal.raise_signal(signal.SIGTERM)
+            return None if head is None else head.weight.mean().item()
+
+    with pytest.raises(TrainingStopped):
+        train_head(stop=True)
+    assert train_head(stop=False) == 3.0
+
+
+def test_a_checkpoint_inside_a_pass_that_the_code_no_longer_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingStopped):
+        train(tmp_path, hook=signal_at(1, 6, signal.SIGTERM))
+    with Run(tmp_path, config={"lr": 0.05, "k": 5}, device="cpu") as run:
+        for _ in run.epochs(3):
+            with pytest.raises(
+                CheckpointError, match="stands in pass 2 of epoch 2 step 6, which this code does not reach"
+            ):
+                run._end_epoch()
+            break

@@ -1,6 +1,8 @@
 """The loss of every step: its mean for the progress bar, and the stop when it is no longer a number."""
 
+import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,7 +34,7 @@ class LossGuard:
         losses = self._recent[: self._waiting].tolist()
         self._waiting = 0
         for row, value in enumerate(losses):
-            if not abs(value) < float("inf"):  # NaN too
+            if not math.isfinite(value):
                 return len(losses) - 1 - row, value
             self._sum += value
             self._count += 1
@@ -57,9 +59,22 @@ class LossGuard:
 
 
 def all_finite(tensors: Iterable[torch.Tensor]) -> bool:
-    """True when no tensor holds NaN or infinity; waits for the device once."""
+    """True when no tensor (all on one device) holds NaN or infinity; waits for the device once."""
     floating = [tensor.detach() for tensor in tensors if tensor.is_floating_point() and tensor.numel()]
     if not floating:
         return True
     # 0 * x is 0 for a finite x and NaN otherwise, so one sum tells, and no sum of large weights can overflow.
-    return bool(torch.stack([(tensor * 0).sum().float().cpu() for tensor in floating]).sum().isfinite())
+    return bool(torch.stack([(tensor * 0).sum().float() for tensor in floating]).sum().isfinite())
+
+
+def learning_rates(optimizers: Iterable[torch.optim.Optimizer]) -> str:
+    """The learning rates of some optimisers, as text."""
+    rates = {float(group["lr"]) for optimizer in optimizers for group in optimizer.param_groups}
+    return ", ".join(f"{rate:g}" for rate in sorted(rates))
+
+
+def bad_sentence(what: str, value: float, where: str, folder: Path | None) -> str:
+    """What a person needs to know when training cannot go on at ``where``."""
+    kept = f"; the last good checkpoint is kept in {folder}" if folder else ""
+    kind = "NaN" if math.isnan(value) else "infinite"
+    return f"{what} {kind} at {where}; resume with a smaller lr or --precision 32{kept}."

@@ -16,6 +16,7 @@ class Position:
         step: batches of that loop that are done.
         update: calls of ``Run.step`` in this epoch.
         total: calls of ``Run.step`` in the whole training.
+        ended: the method has had enough of this loop.
     """
 
     phase: int = -1
@@ -24,6 +25,7 @@ class Position:
     step: int = 0
     update: int = 0
     total: int = 0
+    ended: bool = False
 
     def begin_epoch(self, epoch: int) -> None:
         """Stands at the start of ``epoch``."""

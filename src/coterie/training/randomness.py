@@ -70,7 +70,8 @@ def process_state() -> State:
         "numpy": json.dumps([str(name), np.asarray(keys).tolist(), int(position), int(has_gauss), float(gauss)]),
         "torch": torch.get_rng_state(),
     }
-    if torch.cuda.is_available():
+    # asking a GPU that nobody uses would start it
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         state["cuda"] = torch.cuda.get_rng_state_all()
     return state
 

@@ -36,7 +36,7 @@ from coterie.errors import CheckpointError, ConfigError, TrainingError, Training
 from coterie.training.batches import Batch, ImagesLike, pixels_of, plan_batches
 from coterie.training.clusters import ClusterWatch
 from coterie.training.device import make_fabric
-from coterie.training.guard import LossGuard, all_finite
+from coterie.training.guard import LossGuard, all_finite, bad_sentence, learning_rates
 from coterie.training.journal import Journal, circumstances
 from coterie.training.memory_estimate import MemoryEstimate, estimate_memory, free_memory
 from coterie.training.plain import from_plain
@@ -187,7 +187,8 @@ class Run:
     def epochs(self, n: int) -> Iterator[int]:
         """0, 1, ..., n-1; a resumed run begins at the epoch the checkpoint stands in, with everything tracked restored.
 
-        A training may have several such loops, one after another; those that had ended before a stop yield nothing.
+        A training may have several such loops, one after another; those that had ended before a stop yield nothing. To
+        end one early, call ``enough`` rather than break, which a checkpoint would not know of.
 
         Raises:
             TrainingStopped: a signal came; the step was finished and the checkpoint written.
@@ -204,11 +205,17 @@ class Run:
                 self._begin_epoch(epoch)
                 yield epoch
                 self._end_epoch()
-            self._resume = None
+                if self._position.ended:
+                    break
             self._pause(self._saved_at != self._position)
         finally:
+            self._resume = None
             self._signals.ready = self._in_epoch = False
             self._bar.close()
+
+    def enough(self) -> None:
+        """Makes this epoch the last of its ``epochs`` loop; its line and its checkpoint are still written."""
+        self._position.ended = True
 
     def batches(
         self, images: ImagesLike, batch_size: int, *, shuffle: bool = True, drop_last: bool = False
@@ -318,6 +325,7 @@ class Run:
         self._restore()
         if self._resume.loop == AT_START:
             self._resume = None
+            return n if self._position.ended else self._position.epoch
         return self._position.epoch
 
     def _begin_epoch(self, epoch: int) -> None:
@@ -386,38 +394,27 @@ class Run:
             "position": asdict(self._position),
             "order": self._order_state,
             "tracked": self._tracked.state_dict(),
-            "random": self.random.state_dict(),
-            "history": self._history.state_dict(),
-            "guard": self._guard.state_dict(),
-            "watch": self._watch.state_dict(),
             "precision": self._fabric.strategy.precision.state_dict(),
-            "sources": self._sources.state_dict(),
+            **{name: part.state_dict() for name, part in self._parts().items()},
         }
 
     def _restore(self) -> None:
         assert self._loaded is not None
         assert self._resume is not None
-        state = from_plain({name: part for name, part in self._loaded.items() if name != "tracked"})
         self._tracked.load_state_dict(self._loaded["tracked"], self._journal.lr_ratio)
-        self.random.load_state_dict(state["random"])
-        self._history.load_state_dict(state["history"])
-        self._guard.load_state_dict(state["guard"])
-        self._watch.load_state_dict(state["watch"])
-        if state["precision"]:
-            self._fabric.strategy.precision.load_state_dict(state["precision"])
-        self._sources.load_state_dict(state["sources"])
-        self._order_state = state["order"]
+        for name, part in self._parts().items():
+            part.load_state_dict(from_plain(self._loaded[name]))
+        if self._loaded["precision"]:  # a loss scale, which 16 bits need
+            self._fabric.strategy.precision.load_state_dict(self._loaded["precision"])
+        self._order_state = from_plain(self._loaded["order"])
         self._position = replace(self._resume)
 
+    def _parts(self) -> dict[str, Any]:
+        """What of the run itself a checkpoint holds."""
+        parts = (self.random, self._history, self._guard, self._watch, self._sources)
+        return dict(zip(("random", "history", "guard", "watch", "sources"), parts, strict=True))
+
     def _refuse_bad(self, bad: tuple[int, float] | None, what: str = "loss") -> None:
-        if bad is None:
-            return
-        rates = {float(group["lr"]) for optimizer in self._optimizers for group in optimizer.param_groups}
-        advice = "resume with a smaller lr or --precision 32"
-        if self._journal.folder:
-            advice += f"; the last good checkpoint is kept in {self._journal.folder}"
-        became = "NaN" if bad[1] != bad[1] else "infinite"
-        where = self._position.of_update(bad[0])
-        raise TrainingError(
-            f"{what} became {became} at {where} (lr {', '.join(f'{r:g}' for r in sorted(rates))}); {advice}."
-        )
+        if bad is not None:
+            place, rates = self._position.of_update(bad[0]), learning_rates(self._optimizers)
+            raise TrainingError(bad_sentence(f"{what} became", bad[1], f"{place} (lr {rates})", self._journal.folder))
