@@ -18,7 +18,7 @@ demo: .venv/demo.stamp  ## groups 1,797 scanned digits and names the page to ope
 	$(BIN)/python -m coterie.cli.demo --out demo
 
 test: .venv/dev.stamp  ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
