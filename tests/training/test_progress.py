@@ -1,7 +1,9 @@
 """What a training tells of itself: metrics.jsonl, and a bar or lines."""
 
+import errno
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from coterie.errors import ConfigError
+from coterie.errors import ConfigError, OutputError
 from coterie.training.progress import Bar, History, figures_text
 from coterie.training.run import Run
 from training.toy import IMAGES, train
@@ -50,14 +52,14 @@ def test_figures_of_every_kind_are_logged_as_json(tmp_path: Path) -> None:
 
 def test_a_torn_last_line_is_gone_after_a_resume(tmp_path: Path) -> None:
     history = History(tmp_path)
-    history.finish_epoch(epoch=1)
-    state = history.state_dict()
-    history.finish_epoch(epoch=2)
+    history.finish_epoch(0, 0, 8, 0.5)
+    state = {**history.state_dict(), "records": list(history.records)}
+    history.finish_epoch(0, 1, 16, None)
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 3, "lo')
     again = History(tmp_path)
-    again.load_state_dict({**state, "records": state["records"][:1]})
-    again.finish_epoch(epoch=2, other=True)
+    again.load_state_dict(state)
+    again.finish_epoch(0, 1, 16, None)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
 
@@ -148,3 +150,14 @@ def test_training_in_bfloat16_learns() -> None:
             for batch in run.batches(IMAGES, 8):
                 run.step(optimizer, net(batch.clean.flatten(1)).float().square().mean())
     assert run.history[-1]["loss"] < run.history[0]["loss"]
+
+
+def test_a_disk_that_is_full_for_the_figures_is_said_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any, **kwargs: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OutputError, match=r"disk full while writing .*metrics\.jsonl"):
+        History(tmp_path).finish_epoch(0, 0, 1, 0.5)

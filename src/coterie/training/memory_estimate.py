@@ -97,6 +97,14 @@ def free_memory(device: torch.device) -> int:
     return min(found, default=2**63 - 1)
 
 
+def out_of_memory(batch_shape: tuple[int, ...]) -> str:
+    """What a person can do when a batch of shape (b, c, h, w) was too much for the device; () before the first."""
+    if not batch_shape:
+        return "out of GPU memory before the first batch; use a smaller network, fewer images there or --device cpu."
+    b, _, h, w = batch_shape
+    return f"out of GPU memory at batch {b} x {h} x {w} px; try --batch-size {max(b // 2, 1)}."
+
+
 def _available() -> int | None:
     with suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/meminfo").read_text().splitlines():

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from coterie.errors import ConfigError
+
 AT_START = -1
 
 
@@ -39,3 +41,9 @@ class Position:
         if self.update == 0:
             return f"the end of epoch {self.epoch}"
         return f"epoch {self.epoch + 1} step {max(self.update - ago, 1)}"
+
+
+def check_epochs(n: object) -> None:
+    """Raises ConfigError unless ``n`` is a number of epochs."""
+    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+        raise ConfigError(f"epochs={n!r} is not a number of epochs: give 0 or more.")

@@ -15,6 +15,7 @@ import torch
 
 from coterie.errors import ConfigError
 from coterie.files.atomic import write_text
+from coterie.files.folders import explain
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +27,16 @@ class History:
 
     Attributes:
         records: one dict per finished epoch: phase, epoch and step (both counted from 1), seconds of training so far,
-            and the figures logged.
+            and the figures: loss (mean of the steps), images_per_second, and whatever was logged.
+        seen: images trained on in the running epoch.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.path = folder / METRICS if folder else None
         self.records: list[dict[str, Any]] = []
         self.figures: dict[str, Any] = {}  # of the epoch that is running
+        self.seen = 0
+        self._epoch_began = time.monotonic()
         self._before = 0.0  # seconds trained before this process
         self._began = time.monotonic()
 
@@ -45,14 +49,21 @@ class History:
         """Adds figures (numbers, text, short lists) to the record of the running epoch."""
         self.figures.update({name: plain_figure(name, value) for name, value in figures.items()})
 
-    def finish_epoch(self, **where: Any) -> dict[str, Any]:
-        """Closes the running epoch's record and writes it as one line."""
-        record = {**where, "seconds": round(self.seconds, 3), **self.figures}
+    def begin_epoch(self) -> None:
+        """Starts the clock of an epoch, or of the rest of one after a resume."""
+        self.seen, self._epoch_began = 0, time.monotonic()
+
+    def finish_epoch(self, phase: int, epoch: int, step: int, loss: float | None) -> dict[str, Any]:
+        """Closes the record of the running epoch and writes it as one line; phase and epoch are counted from 0 here."""
+        record = {"phase": phase + 1, "epoch": epoch + 1, "step": step, "seconds": round(self.seconds, 3)}
+        measured: dict[str, Any] = {} if loss is None else {"loss": loss}
+        if self.seen:
+            passed = max(time.monotonic() - self._epoch_began, 1e-9)
+            measured["images_per_second"] = round(self.seen / passed, 1)
+        record |= {**measured, **self.figures}
         self.records.append(record)
         self.figures = {}
-        if self.path:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(_line(record))
+        self._append(record)
         return record
 
     def state_dict(self) -> dict[str, Any]:
@@ -61,10 +72,20 @@ class History:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Puts back what ``state_dict`` gave; lines of the file from after it, or torn ones, go."""
-        self.records, self.figures = state["records"], state["figures"]
+        self.records[:] = state["records"]
+        self.figures = state["figures"]
         self._before, self._began = state["seconds"], time.monotonic()
         if self.path:
             write_text(self.path, "".join(map(_line, self.records)))
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        if self.path is None:
+            return
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(_line(record))
+        except OSError as error:
+            raise explain(self.path, error) from error
 
     def start_anew(self) -> None:
         """Empties the file, which an earlier run without a checkpoint may have left."""

@@ -12,6 +12,8 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from coterie.errors import ConfigError
+
 State = dict[str, Any]
 
 
@@ -25,6 +27,8 @@ class Randomness:
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise ConfigError(f"random_state={seed!r} is not a seed: give a whole number from 0 to 2^63 - 1.")
         self.seed = seed
         self.numpy = np.random.default_rng(seed)
         self.order = torch.Generator().manual_seed(seed)

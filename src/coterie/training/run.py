@@ -20,7 +20,6 @@ and saves.
 """
 
 import os
-import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -38,9 +37,9 @@ from coterie.training.clusters import ClusterWatch
 from coterie.training.device import make_fabric
 from coterie.training.guard import LossGuard, all_finite, bad_sentence, learning_rates
 from coterie.training.journal import Journal, circumstances
-from coterie.training.memory_estimate import MemoryEstimate, estimate_memory, free_memory
+from coterie.training.memory_estimate import MemoryEstimate, estimate_memory, free_memory, out_of_memory
 from coterie.training.plain import from_plain
-from coterie.training.position import AT_START, Position
+from coterie.training.position import AT_START, Position, check_epochs
 from coterie.training.progress import Bar, History
 from coterie.training.randomness import Randomness
 from coterie.training.settings import MAY_CHANGE
@@ -58,6 +57,8 @@ class Run:
         device: where networks and batches are.
         random: the run's own generators (``Randomness``): ``random.numpy`` and ``random.device``.
         at_epoch_start: False in an epoch that a resumed run enters in its middle.
+        values: plain values that checkpoints hold; a resumed run finds the saved ones here once ``epochs`` has begun.
+        history: one dict per finished epoch, as in metrics.jsonl, those before a stop included.
     """
 
     def __init__(
@@ -97,8 +98,6 @@ class Run:
         Raises:
             ConfigError: an argument is outside its range, or the device is not there.
         """
-        if isinstance(random_state, bool) or not isinstance(random_state, int) or random_state < 0:
-            raise ConfigError(f"random_state={random_state!r} is not a seed: give a whole number, 0 or more.")
         self._fabric = make_fabric(device, precision)
         self.device: torch.device = self._fabric.device
         self.random = Randomness(random_state, self.device)
@@ -113,9 +112,13 @@ class Run:
         self._guard = LossGuard(self.device, check_every)
         self._watch = ClusterWatch(patience)
         self._tracked = Tracked()
+        self.values: dict[str, Any] = self._tracked.values
+        self.history: list[dict[str, Any]] = self._history.records
         self._modules: list[nn.Module] = []
         self._optimizers: list[torch.optim.Optimizer] = []
         self._sources = Sources(self.device, image_budget)
+        own = (self.random, self._history, self._guard, self._watch, self._sources)
+        self._parts: dict[str, Any] = dict(zip(("random", "history", "guard", "watch", "sources"), own, strict=True))
         self._position = Position()
         self._saved_at: Position | None = None
         self._order_state: torch.Tensor | None = None  # of the order's generator when the loop in progress began
@@ -123,7 +126,6 @@ class Run:
         self._resume: Position | None = None  # until the training has come back to it
         self._phase = self._loop = -1
         self._open = self._in_epoch = self._in_loop = False
-        self._seen, self._began = 0, 0.0  # images of this epoch, and when it began
         self._batch_shape: tuple[int, ...] = ()
         self._stack = ExitStack()
 
@@ -153,20 +155,7 @@ class Run:
         self._open = False
         self._stack.close()
         if isinstance(error, torch.OutOfMemoryError):
-            b, _, h, w = self._batch_shape or (0, 0, 0, 0)
-            raise TrainingError(
-                f"out of GPU memory at batch {b} x {h} x {w} px; try --batch-size {max(b // 2, 1)}."
-            ) from error
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """Plain values that checkpoints hold; a resumed run finds the saved ones here once ``epochs`` has begun."""
-        return self._tracked.values
-
-    @property
-    def history(self) -> list[dict[str, Any]]:
-        """One dict per finished epoch, as in metrics.jsonl, those before a stop included."""
-        return self._history.records
+            raise TrainingError(out_of_memory(self._batch_shape)) from error
 
     def setup(self, part: Part) -> Part:
         """A network moved to the device, or the optimiser of one that was; use what comes back."""
@@ -251,7 +240,7 @@ class Run:
                 self._batch_shape = tuple(batch.clean.shape)
                 yield batch
                 self._position.step += 1
-                self._seen += len(batch)
+                self._history.seen += len(batch)
                 self._bar.step(self._position.epoch, self._position.step / len(plan))
                 self._pause(self._journal.saves_within_epochs and self._journal.is_due())
         finally:
@@ -304,9 +293,8 @@ class Run:
 
     def check_memory(self, images: ImagesLike, batch_size: int) -> MemoryEstimate:
         """What training will take on the device, after ``setup``; raises NotEnoughMemoryError when that is not free."""
-        weights = [tensor for module in self._modules for tensor in (*module.parameters(), *module.buffers())]
         n, c, h, w = pixels_of(images).shape
-        estimate = estimate_memory((n, c, h, w), batch_size, weights, self._optimizers, self._sources.budget)
+        estimate = estimate_memory((n, c, h, w), batch_size, self._weights(), self._optimizers, self._sources.budget)
         estimate.refuse_beyond(free_memory(self.device) + estimate.weights)  # the weights are there already
         return estimate
 
@@ -314,8 +302,7 @@ class Run:
         """The first epoch of the next ``epochs`` loop, or None when that loop had ended before the stop."""
         if not self._open or self._in_epoch:
             raise ConfigError("epochs belongs in `with Run(...) as run:`, one loop at a time.")
-        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-            raise ConfigError(f"epochs={n!r} is not a number of epochs: give 0 or more.")
+        check_epochs(n)
         self._phase += 1
         if self._resume is None:
             self._position = Position(phase=self._phase, total=self._position.total)
@@ -334,7 +321,7 @@ class Run:
             self._position.begin_epoch(epoch)
             self._guard.begin_epoch()
         self._loop = -1
-        self._seen, self._began = 0, time.monotonic()
+        self._history.begin_epoch()
 
     def _end_epoch(self) -> None:
         if self._resume is not None:
@@ -343,14 +330,9 @@ class Run:
                 "which this code does not reach: it was made by another release or method."
             )
         self._refuse_bad(self._guard.look())
-        position, figures = self._position, {}
-        if self._guard.mean is not None:
-            figures["loss"] = self._guard.mean
-        if self._seen:
-            figures["images_per_second"] = round(self._seen / max(time.monotonic() - self._began, 1e-9), 1)
-        self._history.figures = {**figures, **self._history.figures}
-        where = {"phase": position.phase + 1, "epoch": position.epoch + 1, "step": position.total}
-        self._bar.epoch(position.epoch, self._history.finish_epoch(**where))
+        position = self._position
+        record = self._history.finish_epoch(position.phase, position.epoch, position.total, self._guard.mean)
+        self._bar.epoch(position.epoch, record)
         position.begin_epoch(position.epoch + 1)
         self._guard.begin_epoch()
         self._pause(self._journal.is_due())
@@ -383,11 +365,14 @@ class Run:
 
     def _save(self) -> None:
         self._refuse_bad(self._guard.look())
-        if not all_finite(tensor for module in self._modules for tensor in (*module.parameters(), *module.buffers())):
+        if not all_finite(self._weights()):
             self._refuse_bad((0, float("nan")), "a weight")
         place = {"phase": self._position.phase + 1, "epoch": self._position.epoch, "update": self._position.update}
         self._journal.save(self._state(), {**self._now, **place})
         self._saved_at = replace(self._position)
+
+    def _weights(self) -> list[torch.Tensor]:
+        return [tensor for module in self._modules for tensor in (*module.parameters(), *module.buffers())]
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -395,24 +380,19 @@ class Run:
             "order": self._order_state,
             "tracked": self._tracked.state_dict(),
             "precision": self._fabric.strategy.precision.state_dict(),
-            **{name: part.state_dict() for name, part in self._parts().items()},
+            **{name: part.state_dict() for name, part in self._parts.items()},
         }
 
     def _restore(self) -> None:
         assert self._loaded is not None
         assert self._resume is not None
         self._tracked.load_state_dict(self._loaded["tracked"], self._journal.lr_ratio)
-        for name, part in self._parts().items():
+        for name, part in self._parts.items():
             part.load_state_dict(from_plain(self._loaded[name]))
         if self._loaded["precision"]:  # a loss scale, which 16 bits need
             self._fabric.strategy.precision.load_state_dict(self._loaded["precision"])
         self._order_state = from_plain(self._loaded["order"])
         self._position = replace(self._resume)
-
-    def _parts(self) -> dict[str, Any]:
-        """What of the run itself a checkpoint holds."""
-        parts = (self.random, self._history, self._guard, self._watch, self._sources)
-        return dict(zip(("random", "history", "guard", "watch", "sources"), parts, strict=True))
 
     def _refuse_bad(self, bad: tuple[int, float] | None, what: str = "loss") -> None:
         if bad is not None:
