@@ -19,6 +19,7 @@ from coterie.graphs.history import labels_after
 CLOSE = 0.75  # of the best score
 WEAK = 2.0  # a score that no clear number of clusters had on the sets of docs/results
 MANY_FRAGMENTS = 0.01  # of the images
+TINY = 0.02  # of the mean size of a cluster
 HUB = 50  # times as many edges into an image as out of it
 REST = 0.2  # of what all but the largest cluster would hold if all were equal
 OUTLYING = 10  # times the median squared distance to a neighbour is the global variance, when a few far images set it
@@ -85,11 +86,24 @@ def _exhausted(grouping: Grouping, settings: LinkageSettings) -> Reservation | N
 
 def _fragments(grouping: Grouping, _: LinkageSettings) -> Reservation | None:
     stop, n = grouping.stop, len(grouping.labels)
-    if stop is None or stop.n_fragment_images <= MANY_FRAGMENTS * n:
+    if stop is None:
+        return _fragments_as_clusters(np.bincount(grouping.labels))
+    if stop.n_fragment_images <= MANY_FRAGMENTS * n:
         return None
     return FragmentsWarning, (
         f"{stop.n_fragments:,} fragments with {stop.n_fragment_images:,} images in all, each smaller than "
         f"{ceil(stop.min_size):,}, were joined to the cluster their edges point to; they may be groups of their own"
+    )
+
+
+def _fragments_as_clusters(sizes: np.ndarray) -> Reservation | None:
+    least = TINY * sizes.mean()
+    n_tiny = int((sizes < least).sum())
+    if not n_tiny:
+        return None
+    return FragmentsWarning, (
+        f"{n_tiny:,} of the {len(sizes):,} clusters have fewer than {ceil(least):,} images: stray fragments use up "
+        "their places; stop='sized' counts larger clusters only"
     )
 
 
