@@ -87,6 +87,15 @@ def test_the_approximate_rules_find_far_blobs_as_well(update: str) -> None:
     assert partition(model.labels_) == partition(classes)
 
 
+@pytest.mark.parametrize("k", [2, 3, 4, 7, 12])
+@pytest.mark.parametrize("policy", ["centroid", "double_ks"])
+def test_auto_finds_the_number_of_far_blobs_of_any_size(k: int, policy: str) -> None:
+    features, classes = blobs(tuple(60 + 15 * i for i in range(k)))
+    model = quiet(GraphDegreeLinkage(on_exhausted=policy), features)
+    assert model.choice_.n_clusters == k
+    assert partition(model.labels_) == partition(classes)
+
+
 def test_every_search_finds_far_blobs() -> None:
     features, classes = blobs()
     for search in ("exact", "faiss", "ivf", "hnsw"):

@@ -11,6 +11,10 @@ RULE = (
     "weighed by the logarithm of the number"
 )
 N_RUNNERS_UP = 5
+# The gap between parts without any affinity and the last merger that had some, as if nothing were a tenth of little.
+# Far blobs are then found as they are, and of the sets of docs/results none is answered otherwise: parts that copies or
+# near copies make are outweighed by a clear gap above.
+NOTHING = float(np.log(10))
 
 
 class Choice(NamedTuple):
@@ -26,8 +30,9 @@ def choose_n_clusters(history: History, *, largest: int | None = None) -> Choice
     """The number of clusters k in 2..``largest`` (default: the square root of n) with the largest gap times log k.
 
     The gap of k is log A(merger that left k) - log A(merger that leaves k - 1), over mergers of two clusters of at
-    least ``counted_size`` images, so that stray fragments do not count. Two far parts make the gap of k = 2 large on
-    almost any images; log k is what a coarser answer must be better by to win.
+    least ``counted_size`` images, so that stray fragments do not count; that of parts without any affinity between them
+    is ``NOTHING``. Two far parts make the gap of k = 2 large on almost any images; log k is what a coarser answer must
+    be better by to win.
     """
     n = len(history.initial)
     affinity = last_affinities(history, counted_size(n))
@@ -37,8 +42,10 @@ def choose_n_clusters(history: History, *, largest: int | None = None) -> Choice
     logs = np.log(affinity[affinity > 0][: max(0, largest - apart + 1)])
     if len(logs) < 2:
         return Choice(min(max(2, apart), history.n_initial), 0.0, RULE, [])
-    k = np.arange(apart + 1, apart + len(logs))
-    score = (logs[1:] - logs[:-1]) * np.log(k)
+    gaps, k = logs[1:] - logs[:-1], np.arange(apart + 1, apart + len(logs))
+    if apart > 1:
+        gaps, k = np.append(NOTHING, gaps), np.append(apart, k)
+    score = gaps * np.log(k)
     ranked = [(int(k[i]), float(score[i])) for i in np.argsort(-score, kind="stable")]
     return Choice(*ranked[0], RULE, ranked[1 : N_RUNNERS_UP + 1])
 
