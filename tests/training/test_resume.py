@@ -2,6 +2,7 @@
 
 import random
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,12 @@ def test_an_exception_in_the_middle_of_an_epoch_resumes_from_the_epoch_before(tm
     seen: list[tuple[int, int]] = []
     assert_same(train(tmp_path, hook=lambda epoch, at, run: seen.append((epoch, at))), straight)
     assert seen[0] == (2, 1)
+
+
+def test_streamed_images_stop_and_resume_to_the_bits_of_resident_ones(tmp_path: Path, straight: Any) -> None:
+    with pytest.raises(TrainingStopped):
+        train(tmp_path, image_budget=0, hook=signal_at(1, 6, signal.SIGTERM))
+    assert_same(train(tmp_path, image_budget=0), straight)
 
 
 def test_many_stops_in_a_row_resume_to_the_same_bits(tmp_path: Path, straight: Any) -> None:
@@ -184,3 +191,11 @@ def test_a_checkpoint_inside_a_pass_that_the_code_no_longer_has_is_refused(tmp_p
             ):
                 run._end_epoch()
             break
+
+
+def test_a_training_in_a_thread_of_its_own_works_without_signals(straight: Any) -> None:
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(train(None)))
+    thread.start()
+    thread.join()
+    assert_same(results[0], straight)
