@@ -17,6 +17,9 @@ from coterie.graphs.refine import vote_once
 from coterie.graphs.stop import Stop, sized_stop
 
 FEWEST_NEIGHBORS, MOST_NEIGHBORS = 5, 40
+MOST_DOUBLED = (
+    640  # parts that so many neighbours do not join are joined by their centroids instead of filling the memory
+)
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,9 @@ def _carried_on(history: History, settings: LinkageSettings, features: np.ndarra
     if features is None or history.n_final == 1 or settings.on_exhausted in ("stop", "error"):
         return history
     n_neighbors = neighbors_for(len(features), k) if settings.n_neighbors == "auto" else int(settings.n_neighbors)
-    while settings.on_exhausted == "double_ks" and history.n_final > k and n_neighbors < len(features) - 1:
-        n_neighbors = min(2 * n_neighbors, len(features) - 1)
+    most = min(MOST_DOUBLED, len(features) - 1)
+    while settings.on_exhausted == "double_ks" and history.n_final > k and n_neighbors < most:
+        n_neighbors = min(2 * n_neighbors, most)
         found = find_neighbors(features, n_neighbors, method=settings.search)
         wider = affinity_graph(found, scale=settings.scale, a=settings.a)
         history = followed_by(history, link(wider, cut(history, 1), update=settings.update, alpha=settings.alpha))

@@ -38,7 +38,8 @@ def nearest_neighbors(features: np.ndarray, n_neighbors: int, *, device: str = "
     """The ``n_neighbors`` nearest other rows of each row of ``features`` (n, d) float32, by Euclidean distance,
     exactly.
 
-    ``n_neighbors`` is clipped to n - 1. Cost: n^2 d multiplications; memory: 2 n k plus one block of 32 MB.
+    ``n_neighbors`` is clipped to n - 1. Cost: n^2 d multiplications; memory: 2 n k, a
+    copy of the features, and blocks of 4 MB.
     """
     features = checked_features(features)
     if len(features) < 2 or n_neighbors < 1:
