@@ -51,7 +51,26 @@ Part = TypeVar("Part", bound=nn.Module | torch.optim.Optimizer)
 
 
 class Run:
-    """One training, as a context manager.
+    """One training, as a context manager; nothing is read or written before the ``with``.
+
+    Args:
+        folder: keeps checkpoints and metrics.jsonl; None trains without either.
+        config: settings (numbers, text, lists, dicts) that a resumed run must share, field by field.
+        device: auto, cpu, cuda, cuda:1 or mps. auto takes a CUDA GPU where there is one.
+        precision: 32, bf16 or 16 (mixed; 16 on GPUs only).
+        random_state: seed of every generator; 0 or more.
+        progress: show a bar on standard error, or a line per epoch where that is no terminal.
+        save_every: seconds between checkpoints, which are written between epochs and, in epochs that last longer,
+            between batches. 0 writes one after every epoch. The end of an ``epochs`` loop always writes one.
+        image_budget: bytes of images that may lie on the device; None is half of what is free there.
+        may_change: fields of ``config`` that may differ when the training goes on; an ``lr`` that differs rescales
+            the tracked optimisers.
+        patience: epochs of collapse before the warning.
+        check_every: steps between two looks at the losses; None is 1 on a CPU and 50 elsewhere.
+        lock: False when the caller holds the folder's RunLock already.
+
+    Raises:
+        ConfigError: an argument is outside its range, or the device is not there.
 
     Attributes:
         device: where networks and batches are.
@@ -77,27 +96,6 @@ class Run:
         check_every: int | None = None,
         lock: bool = True,
     ) -> None:
-        """Nothing is read or written before the ``with``.
-
-        Args:
-            folder: keeps checkpoints and metrics.jsonl; None trains without either.
-            config: settings (numbers, text, lists, dicts) that a resumed run must share, field by field.
-            device: auto, cpu, cuda, cuda:1 or mps. auto takes a CUDA GPU where there is one.
-            precision: 32, bf16 or 16 (mixed; 16 on GPUs only).
-            random_state: seed of every generator; 0 or more.
-            progress: show a bar on standard error, or a line per epoch where that is no terminal.
-            save_every: seconds between checkpoints, which are written between epochs and, in epochs that last longer,
-                between batches. 0 writes one after every epoch. The end of an ``epochs`` loop always writes one.
-            image_budget: bytes of images that may lie on the device; None is half of what is free there.
-            may_change: fields of ``config`` that may differ when the training goes on; an ``lr`` that differs rescales
-                the tracked optimisers.
-            patience: epochs of collapse before the warning.
-            check_every: steps between two looks at the losses; None is 1 on a CPU and 50 elsewhere.
-            lock: False when the caller holds the folder's RunLock already.
-
-        Raises:
-            ConfigError: an argument is outside its range, or the device is not there.
-        """
         self._fabric = make_fabric(device, precision)
         self.device: torch.device = self._fabric.device
         self.random = Randomness(random_state, self.device)
