@@ -20,6 +20,9 @@ from coterie.graphs.history import History, by_size, labels_after
 # An even cluster has n / k images. The candidates for the smallest that counts are these parts of it, the first of
 # equals preferred. Of two clusters, one may have a hundredth of the other.
 PARTS = (50, 20, 10, 7, 5, 4, 3, 2, 100)
+# A larger size must cut this much less than the first: strongly unequal clusters otherwise lose the small ones for a
+# difference that is chance.
+CLEARLY_LESS = 0.9
 
 
 class Stop(NamedTuple):
@@ -54,17 +57,18 @@ def sized_stop(
     sizes = np.concatenate([np.bincount(history.initial), history.size])
     even = len(history.initial) / n_clusters
     wanted = [even / part for part in PARTS] if min_size is None else [float(min_size)]
-    best: Stop | None = None
-    while best is None:
-        for size in wanted:
-            t = last_moment(history, sizes, n_clusters, size)
-            if t is None:
-                continue
-            stop = _stop_at(history, graph, t, sizes, size, features)
-            if best is None or round(stop.inside, 6) > round(best.inside, 6):
-                best = stop
+    while True:
+        moments = [(size, last_moment(history, sizes, n_clusters, size)) for size in wanted]
+        stops = [_stop_at(history, graph, t, sizes, size, features) for size, t in moments if t is not None]
+        if stops:
+            return _least_cut(stops)
         wanted = [max(1.0, min(wanted) / 2)]
-    return best
+
+
+def _least_cut(stops: list[Stop]) -> Stop:
+    """The stop with the smallest normalised cut, the first of equals; the first of all if it cuts hardly more."""
+    best = min(stops, key=lambda stop: round(1 - stop.inside, 6))
+    return best if 1 - best.inside < CLEARLY_LESS * (1 - stops[0].inside) else stops[0]
 
 
 def last_moment(history: History, sizes: np.ndarray, n_clusters: int, min_size: float) -> int | None:
