@@ -7,8 +7,9 @@ go to the smaller index. An image is never its own neighbour: it is left out by 
 exact duplicates are neighbours of each other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -152,37 +153,47 @@ def _scan_rows(
 
 def _candidates_among(rows: torch.Tensor, frame: _Frame, kept: int) -> tuple[np.ndarray, np.ndarray]:
     """``_candidates`` of all rows among each other, at half the products: a block serves its rows and, as its own
-    transpose, its columns. One half of the threads scans it for the rows, the other half for the columns.
+    transpose, its columns. Each thread works on blocks of its own, one after the other, without waiting for others.
     """
     n = len(rows)
     keys, indices = empty_heaps(n, kept, np.float32)
     framed = frame.of(rows, torch.float32)
     half_norms = ((framed * framed).sum(1) / 2).cpu().numpy()
     itself = np.arange(n)
-    parts = max(1, torch.get_num_threads() // 2)
-    with ThreadPoolExecutor(2 * parts) as pool:
-        for i in range(0, n, SIDE):
-            negative = -framed[i : i + SIDE]
-            for j in range(i, n, SIDE):
-                block = torch.mm(negative, framed[j : j + SIDE].T).cpu().numpy()
-                work = [
-                    pool.submit(
-                        keep_best_of_rows, block[a:b], half_norms[j : j + SIDE], j,
-                        keys[i + a : i + b], indices[i + a : i + b], itself[i + a : i + b],
-                    )
-                    for a, b in _parts(block.shape[0], parts)
-                ]  # fmt: skip
-                if i != j:
-                    work += [
-                        pool.submit(
-                            keep_best_of_columns, block, half_norms[i : i + SIDE], i,
-                            keys[j : j + SIDE], indices[j : j + SIDE], a, b,
-                        )
-                        for a, b in _parts(block.shape[1], parts)
-                    ]  # fmt: skip
-                for task in work:
-                    task.result()
+
+    def work(pair: tuple[int, int]) -> None:
+        a, b = (slice(start, start + SIDE) for start in pair)
+        block = torch.mm(-framed[a], framed[b].T).cpu().numpy()
+        keep_best_of_rows(block, half_norms[b], b.start, keys[a], indices[a], itself[a])
+        if a != b:
+            keep_best_of_columns(block, half_norms[a], a.start, keys[b], indices[b], 0, block.shape[1])
+
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(threads) as pool, _one_thread_each():
+        for pairs in _disjoint_pairs(-(-n // SIDE)):
+            list(pool.map(work, [(SIDE * i, SIDE * j) for i, j in pairs]))
     return keys, indices
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """torch on one thread, while there is a thread of ours for each core."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _disjoint_pairs(count: int) -> Iterator[list[tuple[int, int]]]:
+    """All pairs i <= j of ``count`` blocks, in lists in which no block stands twice. The lists come one after the
+    other, so every heap sees its blocks in the same order however many threads there are, and ties end the same way.
+    """
+    yield [(i, i) for i in range(count)]
+    for apart in range(1, count):
+        for parity in (0, 1):  # (i, i + apart) and (i + apart, i + 2 apart) never share a list
+            yield [(i, i + apart) for i in range(count - apart) if i // apart % 2 == parity]
 
 
 def _is_sure(left: torch.Tensor, frame: _Frame, neighbors: Neighbors, worst: np.ndarray) -> np.ndarray:

@@ -58,10 +58,14 @@ def sized_stop(
     even = len(history.initial) / n_clusters
     wanted = [even / part for part in PARTS] if min_size is None else [float(min_size)]
     while True:
-        moments = [(size, last_moment(history, sizes, n_clusters, size)) for size in wanted]
-        stops = [_stop_at(history, graph, t, sizes, size, features) for size, t in moments if t is not None]
-        if stops:
-            return _least_cut(stops)
+        # sizes that stop at the same moment count the same clusters, so the first stands for all of them
+        moments: dict[int, float] = {}
+        for size in wanted:
+            t = last_moment(history, sizes, n_clusters, size)
+            if t is not None:
+                moments.setdefault(t, size)
+        if moments:
+            return _least_cut([_stop_at(history, graph, t, sizes, size, features) for t, size in moments.items()])
         wanted = [max(1.0, min(wanted) / 2)]
 
 
