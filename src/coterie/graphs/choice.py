@@ -8,8 +8,9 @@ from coterie.graphs.history import History, labels_after
 
 RULE = (
     "the number of clusters after which the affinity of the next merger of two large clusters falls the most, "
-    "weighed by the logarithm of the number"
+    "weighed by the logarithm of the number, up to 20"
 )
+FULL_WEIGHT = 20  # clusters
 N_RUNNERS_UP = 5
 # The gap between parts without any affinity and the last merger that had some, as if nothing were a tenth of little.
 # Far blobs are then found as they are, and of the sets of docs/results none is answered otherwise: parts that copies or
@@ -32,7 +33,7 @@ def choose_n_clusters(history: History, *, largest: int | None = None) -> Choice
     The gap of k is log A(merger that left k) - log A(merger that leaves k - 1), over mergers of two clusters of at
     least ``counted_size`` images, so that stray fragments do not count; that of parts without any affinity between them
     is ``NOTHING``. Two far parts make the gap of k = 2 large on almost any images; log k is what a coarser answer must
-    be better by to win.
+    be better by to win. Among hundreds of numbers some gap is large by chance, so the weight stops growing at k = 20.
     """
     n = len(history.initial)
     affinity = last_affinities(history, counted_size(n))
@@ -45,7 +46,7 @@ def choose_n_clusters(history: History, *, largest: int | None = None) -> Choice
     gaps, k = logs[1:] - logs[:-1], np.arange(apart + 1, apart + len(logs))
     if apart > 1:
         gaps, k = np.append(NOTHING, gaps), np.append(apart, k)
-    score = gaps * np.log(k)
+    score = gaps * np.log(np.minimum(k, FULL_WEIGHT))
     ranked = [(int(k[i]), float(score[i])) for i in np.argsort(-score, kind="stable")]
     return Choice(*ranked[0], RULE, ranked[1 : N_RUNNERS_UP + 1])
 
