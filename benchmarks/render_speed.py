@@ -35,7 +35,7 @@ def rivals(result: dict[str, Any]) -> str:
         ]
         parts.append(f"### {NAMES.get(name, name)}\n")
         parts.append(table(["method", "seconds", "peak GB", "ACC", "NMI", "ARI", "clusters"], rows) + "\n")
-    return "\n".join([*parts, source(result)])
+    return "\n".join([*parts, *(source(run) + "\n" for run in result["runs"])])
 
 
 def figures(row: dict[str, Any]) -> list[str]:

@@ -127,13 +127,15 @@ def main() -> None:
         return
     from provenance import provenance
 
-    rows = json.loads(arguments.out.read_text())["rows"] if arguments.out.exists() else []
+    before = json.loads(arguments.out.read_text()) if arguments.out.exists() else {"runs": [], "rows": []}
+    rows = before["rows"]
     for name in arguments.sets:
         for method in arguments.methods:
             rows = [r for r in rows if (r["set"], r["method"]) != (name, method)]
             rows.append(measure(method, name, arguments))
             print(rows[-1], flush=True)
-            arguments.out.write_text(json.dumps(provenance() | {"rows": rows}, indent=1) + "\n")
+            result = {"runs": [*before["runs"], provenance()], "rows": rows}
+            arguments.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
