@@ -63,8 +63,10 @@ class GraphDegreeLinkage(Clusterer):
             a tie, below they would have said otherwise.
         merges_: (m, 4) child, child, affinity, size, numbered as SciPy does, over the clusters of
             ``initial_labels_``.
-        n_neighbors_: the edges from each image that were used. recall_: of the neighbour search.
-        stop_: minimum size and fragments of the sized stop. choice_: of n_clusters="auto", else None.
+        n_neighbors_: the edges from each image that were used.
+        recall_: of the neighbour search.
+        stop_: minimum size and fragments of the sized stop.
+        choice_: of n_clusters="auto", else None.
         n_zero_merges_: mergers without any affinity before ``n_clusters_`` were left.
     """
 
