@@ -187,13 +187,12 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _disjoint_pairs(count: int) -> Iterator[list[tuple[int, int]]]:
-    """All pairs i <= j of ``count`` blocks, in lists in which no block stands twice. The lists come one after the
-    other, so every heap sees its blocks in the same order however many threads there are, and ties end the same way.
+    """All pairs i <= j of ``count`` blocks, in lists of equal i + j, in which no block stands twice. Over the lists
+    every block meets the others in ascending order, however many threads there are: among equals the smaller index
+    comes first.
     """
-    yield [(i, i) for i in range(count)]
-    for apart in range(1, count):
-        for parity in (0, 1):  # (i, i + apart) and (i + apart, i + 2 apart) never share a list
-            yield [(i, i + apart) for i in range(count - apart) if i // apart % 2 == parity]
+    for total in range(2 * count - 1):
+        yield [(i, total - i) for i in range(max(0, total - count + 1), total // 2 + 1)]
 
 
 def _is_sure(left: torch.Tensor, frame: _Frame, neighbors: Neighbors, worst: np.ndarray) -> np.ndarray:
