@@ -187,7 +187,8 @@ def test_an_unfitted_model_says_so(make: Make, ask: str, tmp_path: Path) -> None
 
 @makers
 def test_images_given_to_a_model_of_features_are_refused(make: Make) -> None:
-    model = make(n_clusters=2).fit(np.random.default_rng(0).normal(size=(40, 64)))
+    apart = 9 * np.eye(2, 64).repeat(20, axis=0)
+    model = make(n_clusters=2).fit(np.random.default_rng(0).normal(size=(40, 64)) + apart)
     with pytest.raises(ConfigError, match="was fitted on features"):
         model.predict(np.zeros((3, 8, 8), np.uint8))
 

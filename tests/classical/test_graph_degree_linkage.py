@@ -117,7 +117,8 @@ def test_any_number_of_clusters_up_to_that_of_the_images_is_met_exactly(k: int, 
 
 
 def test_more_clusters_than_groups_of_neighbours_start_from_single_images_and_say_so() -> None:
-    with pytest.warns(ClusterCountWarning, match="fewer groups of nearest neighbours than the 200 clusters"):
+    few = pytest.warns(ClusterCountWarning, match="fewer groups of nearest neighbours than the 200 clusters")
+    with few, pytest.warns(GraphWarning, match="hardly apart"):
         model = GraphDegreeLinkage(200).fit(cloud())
     assert model.n_clusters_ == 200
     assert model.initial_labels_.max() == 299

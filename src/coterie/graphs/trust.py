@@ -18,6 +18,9 @@ from coterie.graphs.history import labels_after
 
 CLOSE = 0.75  # of the best score
 WEAK = 2.0  # a score that no clear number of clusters had on the sets of docs/results
+LOOSE = (
+    0.8  # of the edge weight of a cluster stays inside: noise has at most .75, the sets of docs/results at least .84
+)
 MANY_FRAGMENTS = 0.01  # of the images
 TINY = 0.02  # of the mean size of a cluster
 HUB = 50  # times as many edges into an image as out of it
@@ -30,7 +33,7 @@ def reservations(grouping: Grouping, settings: LinkageSettings) -> list[Reservat
     """(class of warning, sentence) for everything about ``grouping`` that a person should know before relying on it."""
     return [
         reservation
-        for check in (_count, _choice, _exhausted, _fragments, _copies, _one_scale, _underflow, _hubs, _giant)
+        for check in (_count, _choice, _exhausted, _fragments, _copies, _one_scale, _underflow, _hubs, _giant, _loose)
         if (reservation := check(grouping, settings)) is not None
     ]
 
@@ -169,4 +172,14 @@ def _giant(grouping: Grouping, _: LinkageSettings) -> Reservation | None:
     return GraphWarning, (
         f"one cluster holds {int(100 * (1 - rest))}% of the images: if the groups are not that unequal, the features "
         "hardly tell them apart; try other features or more clusters"
+    )
+
+
+def _loose(grouping: Grouping, _: LinkageSettings) -> Reservation | None:
+    stop = grouping.stop
+    if stop is None or stop.inside >= LOOSE or grouping.neighbors is None:
+        return None
+    return GraphWarning, (
+        f"the clusters are hardly apart: on average only {stop.inside:.0%} of a cluster's edges stay inside it; "
+        "try other features or another number of clusters"
     )
