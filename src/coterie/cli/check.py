@@ -3,10 +3,8 @@
 import typer
 
 from coterie.cli.options import FollowLinks, Grey, MaxPixels, Size, Source, Strict, Workers, parse_size
-from coterie.cli.terminal import LONG_LIST, noted_warnings, say
+from coterie.cli.terminal import DONE_WITH_WARNINGS, LONG_LIST, noted_warnings, say
 from coterie.images.options import MAX_PIXELS
-
-DONE_WITH_WARNINGS = 3
 
 
 def check(

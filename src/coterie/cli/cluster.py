@@ -34,11 +34,9 @@ from coterie.cli.options import (
     parse_size,
 )  # fmt: skip
 from coterie.cli.targets import default_run_folder, refuse_inside, refuse_taken
-from coterie.cli.terminal import note, noted_warnings, say
+from coterie.cli.terminal import DONE_WITH_WARNINGS, note, noted_warnings, say
 from coterie.errors import ClusterCountWarning, ConfigError
 from coterie.images.options import MAX_PIXELS
-
-DONE_WITH_WARNINGS = 3
 
 
 def cluster(

@@ -6,10 +6,8 @@ from typing import Annotated
 import typer
 
 from coterie.cli.options import Force, RunArgument, Source, Strict, Workers
-from coterie.cli.terminal import noted_warnings, say
+from coterie.cli.terminal import DONE_WITH_WARNINGS, noted_warnings, say
 from coterie.errors import OutputError, RunFolderError
-
-DONE_WITH_WARNINGS = 3
 
 
 def predict(

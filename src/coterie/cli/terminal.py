@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TextIO
 from coterie.errors import CoterieWarning
 
 LONG_LIST = 5
+DONE_WITH_WARNINGS = 3  # the exit code of --strict
 
 
 def make_printable() -> None:
