@@ -17,9 +17,8 @@ from coterie.graphs.refine import vote_once
 from coterie.graphs.stop import Stop, sized_stop
 
 FEWEST_NEIGHBORS, MOST_NEIGHBORS = 5, 40
-MOST_DOUBLED = (
-    640  # parts that so many neighbours do not join are joined by their centroids instead of filling the memory
-)
+# Parts that so many neighbours do not join are joined by their centroids instead of filling the memory.
+MOST_DOUBLED = 640
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,9 @@ def group_features(features: np.ndarray, settings: LinkageSettings) -> Grouping:
     found = find_neighbors(features, widest, method=settings.search)
     choice = None
     if settings.n_clusters == "auto":
-        choice = _choose(found, settings)
+        # a first linkage, with 10 neighbours unless another number was given
+        few = _first(found, 10) if settings.n_neighbors == "auto" else found
+        choice = _choose(affinity_graph(few, scale=settings.scale, a=settings.a), few.indices[:, 0], settings)
         settings = replace(settings, n_clusters=min(choice.n_clusters, n))
     if settings.n_neighbors == "auto":
         found = _first(found, neighbors_for(n, int(settings.n_clusters)))
@@ -89,20 +90,14 @@ def group_graph(graph: Graph, settings: LinkageSettings) -> Grouping:
     nearest = nearest_by_weight(graph)
     choice = None
     if settings.n_clusters == "auto":
-        choice = choose_n_clusters(
-            link(graph, _initial(nearest, settings), update=settings.update, alpha=settings.alpha)
-        )
+        choice = _choose(graph, nearest, settings)
         settings = replace(settings, n_clusters=choice.n_clusters)
     return _group(graph, nearest, settings, None)._replace(choice=choice)
 
 
-def _choose(found: Neighbors, settings: LinkageSettings) -> Choice:
-    """The number of clusters, from a first linkage with 10 neighbours unless another number was given."""
-    if settings.n_neighbors == "auto":
-        found = _first(found, 10)
-    graph = affinity_graph(found, scale=settings.scale, a=settings.a)
-    initial = _initial(found.indices[:, 0], settings)
-    return choose_n_clusters(link(graph, initial, update=settings.update, alpha=settings.alpha))
+def _choose(graph: Graph, nearest: np.ndarray, settings: LinkageSettings) -> Choice:
+    """The number of clusters, from the history of ``graph``."""
+    return choose_n_clusters(link(graph, _initial(nearest, settings), update=settings.update, alpha=settings.alpha))
 
 
 def _first(found: Neighbors, k: int) -> Neighbors:

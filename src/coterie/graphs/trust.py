@@ -18,9 +18,8 @@ from coterie.graphs.history import labels_after
 
 CLOSE = 0.75  # of the best score
 WEAK = 2.0  # a score that no clear number of clusters had on the sets of docs/results
-LOOSE = (
-    0.8  # of the edge weight of a cluster stays inside: noise has at most .75, the sets of docs/results at least .84
-)
+# Of the edge weight of a cluster stays inside: noise has at most .75, the sets of docs/results at least .84.
+LOOSE = 0.8
 MANY_FRAGMENTS = 0.01  # of the images
 TINY = 0.02  # of the mean size of a cluster
 HUB = 50  # times as many edges into an image as out of it
