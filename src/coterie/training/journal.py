@@ -15,6 +15,7 @@ from coterie.files.atomic import RunLock, probe_writable, remove_leftovers
 from coterie.files.lock import LOCK
 from coterie.training.checkpoint import Checkpoints, Loaded
 from coterie.training.settings import check_settings, describe, plain_settings
+from coterie.training.tensorboard import Board
 
 CIRCUMSTANCES = ("coterie", "torch", "device", "precision", "threads")
 
@@ -25,12 +26,16 @@ class Journal:
     Attributes:
         settings: the settings that a resumed run must share, as JSON holds them.
         lr_ratio: the learning rate asked for now over that of the checkpoint.
+        board: writes figures for TensorBoard, or None where that was not asked for.
     """
 
-    def __init__(self, folder: Path | None, settings: Mapping[str, Any], save_every: float) -> None:
+    def __init__(
+        self, folder: Path | None, settings: Mapping[str, Any], save_every: float, tensorboard: bool = False
+    ) -> None:
         self.folder = folder
         self.settings = plain_settings(settings)
         self.lr_ratio = 1.0
+        self.board = Board(folder) if tensorboard else None
         self._checkpoints = Checkpoints(folder / "checkpoints") if folder else None
         self._save_every = save_every
         self._last = time.monotonic()
@@ -46,6 +51,8 @@ class Journal:
         was_held = lock and (self.folder / LOCK).exists()
         if lock:
             stack.enter_context(RunLock(self.folder))
+        if self.board:
+            stack.callback(self.board.close)
         torn = remove_leftovers(self.folder) + remove_leftovers(self.folder / "checkpoints")
         return was_held or bool(torn)
 

@@ -1,5 +1,6 @@
 """What a training will need of its device's memory, said before it starts."""
 
+import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -9,6 +10,8 @@ from pathlib import Path
 import torch
 
 from coterie.errors import NotEnoughMemoryError
+
+log = logging.getLogger(__name__)
 
 AHEAD = 4  # batches of a stream in memory at once: two gathered, one travelling, one in use
 
@@ -39,12 +42,15 @@ class MemoryEstimate:
         return f"training needs {_megabytes(self.bytes)} and what the layers keep ({listed})"
 
     def refuse_beyond(self, free: int) -> None:
-        """Raises NotEnoughMemoryError, with both numbers, when more than ``free`` bytes are needed."""
+        """Raises NotEnoughMemoryError, with both numbers, when more than ``free`` bytes are needed, else logs the
+        estimate, which the command line shows.
+        """
         if self.bytes > free:
             raise NotEnoughMemoryError(
                 f"{self.sentence}, but only {_megabytes(free)} are free: use a smaller batch, smaller images, "
                 "or another device."
             )
+        log.info("%s", self.sentence)
 
 
 def estimate_memory(

@@ -16,6 +16,7 @@ import torch
 from coterie.errors import ConfigError
 from coterie.files.atomic import write_text
 from coterie.files.folders import explain
+from coterie.training.tensorboard import Board
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +32,9 @@ class History:
         seen: images trained on in the running epoch.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, board: Board | None = None) -> None:
         self.path = folder / METRICS if folder else None
+        self._board = board
         self.records: list[dict[str, Any]] = []
         self.figures: dict[str, Any] = {}  # of the epoch that is running
         self.seen = 0
@@ -64,6 +66,8 @@ class History:
         self.records.append(record)
         self.figures = {}
         self._append(record)
+        if self._board:
+            self._board.write(len(self.records), record)
         return record
 
     def state_dict(self) -> dict[str, Any]:

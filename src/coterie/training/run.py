@@ -68,6 +68,7 @@ class Run:
         patience: epochs of collapse before the warning.
         check_every: steps between two looks at the losses; None is 1 on a CPU and 50 elsewhere.
         lock: False when the caller holds the folder's RunLock already.
+        tensorboard: write the figures to ``folder``/tensorboard as well (extra ``tensorboard``).
 
     Raises:
         ConfigError: an argument is outside its range, or the device is not there.
@@ -95,16 +96,17 @@ class Run:
         patience: int = 3,
         check_every: int | None = None,
         lock: bool = True,
+        tensorboard: bool = False,
     ) -> None:
         self._fabric = make_fabric(device, precision)
         self.device: torch.device = self._fabric.device
         self.random = Randomness(random_state, self.device)
         self.at_epoch_start = True
         place = Path(folder) if folder is not None else None
-        self._journal = Journal(place, {"random_state": random_state, **(config or {})}, save_every)
+        self._journal = Journal(place, {"random_state": random_state, **(config or {})}, save_every, tensorboard)
         self._now = circumstances(self.device, precision)
         self._may_change, self._lock = may_change, lock
-        self._history = History(place)
+        self._history = History(place, self._journal.board)
         self._bar = Bar(progress)
         self._signals = StopSignals()
         self._guard = LossGuard(self.device, check_every)
