@@ -1,24 +1,62 @@
 """A graph and initial clusters in, the whole merge history out."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from coterie.errors import ConfigError
 from coterie.graphs import linkage_kernel as kernel
 from coterie.graphs.affinity import Graph
+from coterie.graphs.heap import reserve_heap
 from coterie.graphs.history import History, history_of
+from coterie.graphs.linkage_state import LinkageState, fill_heap, power_of
+from coterie.graphs.local_kernel import merge_locally
 
 UPDATES = {"exact": kernel.EXACT, "size_ratio": kernel.SIZE_RATIO, "constant_ratio": kernel.CONSTANT_RATIO}
 
 
-def link(graph: Graph, initial: np.ndarray, *, update: str = "exact", alpha: float = 0.0) -> History:
+class LocalStructure(NamedTuple):
+    """JULE's merge criterion (``local_kernel``): K_c nearest clusters, lambda, and the number of clusters from which
+    on the plain criterion is used (0 never; the Torch release of JULE has 100).
+    """
+
+    n_nearest: int = 5
+    weight: float = 1.0
+    plain_from: int = 0
+
+
+def link(
+    graph: Graph,
+    initial: np.ndarray,
+    *,
+    update: str = "exact",
+    alpha: float = 0.0,
+    local: LocalStructure | None = None,
+) -> History:
     """Merges the clusters ``initial`` (n,) along ``graph`` until no two of them have a positive affinity.
 
     update: ``exact`` (JULE Eqs. 2-3, what the papers' numbers use), ``size_ratio`` (Eq. 7) or ``constant_ratio`` (Eq.
-    9, with ``alpha``; the Torch release of JULE runs alpha = 0, the supplement advises 0 to 0.1).
+    9, with ``alpha``; the Torch release of JULE runs alpha = 0, the supplement advises 0 to 0.1). local: JULE's
+    criterion for the next merger; None takes the pair with the largest affinity.
     """
     if update not in UPDATES:
         raise ConfigError(f"update is {update!r}; expected one of {', '.join(UPDATES)}")
     code = UPDATES[update]
     state = kernel.start(graph.indptr, graph.indices, graph.weights, initial, code)
-    _, merges, affinity, size = kernel.merge(state, int(initial.max()), code, float(alpha))
-    return history_of(initial, merges, affinity, size)
+    limit = int(initial.max())
+    if local is None:
+        _, *mergers = kernel.merge(state, limit, code, float(alpha))
+        return history_of(initial, *mergers)
+    state, *first = merge_locally(
+        state, max(limit + 1 - max(local.plain_from, 1), 0), local.n_nearest, float(local.weight), code, float(alpha)
+    )
+    _, *rest = kernel.merge(_for_pairs(state, code), limit - len(first[0]), code, float(alpha))
+    return history_of(initial, *map(np.concatenate, zip(first, rest, strict=True)))
+
+
+def _for_pairs(state: LinkageState, code: int) -> LinkageState:
+    """``state`` with the heap that the plain criterion needs."""
+    state.heap.size[0] = 0
+    state = kernel.with_heap(state, reserve_heap(state.heap, int(state.pairs.entries.sum())))
+    fill_heap(state, power_of(code))
+    return state

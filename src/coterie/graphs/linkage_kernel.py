@@ -54,24 +54,35 @@ def merge(
         best, m, n = _pop_best(state, power_of(update))
         if best == 0.0:
             break
-        # small to large: the cluster with the larger table stays
-        tables = state.samples if update == EXACT else state.pairs
-        if tables.entries[m] < tables.entries[n]:
-            m, n = n, m
-        n_touched: Integer = np.int64(0)
-        if update == EXACT:
-            state = _with_room_for_samples(state, m, n)
-            n_touched = _absorb_samples(state, m, n)
-        _absorb_members(state, m, n)
-        state = _with_room_for_pairs(state, m, n, n_touched)
-        n_touched = _absorb_pairs(state, m, n, n_touched)
-        if update == CONSTANT_RATIO and alpha != 0.0:
-            n_touched = _scale_incoming(state, m, 1.0 + alpha, n_touched)
+        state, m, n, n_touched = absorb(state, m, n, update, alpha)
         _push_touched(state, m, n_touched, power_of(update))
         merges[done, 0], merges[done, 1] = m, n
         affinity[done], size[done] = best, np.int64(state.size[m])
         done += 1
     return state, merges[:done], affinity[:done], size[:done]
+
+
+@compiled
+def absorb(
+    state: LinkageState, m: Integer, n: Integer, update: int, alpha: float
+) -> tuple[LinkageState, Integer, Integer, Integer]:
+    """Merges two clusters: (state, the one that stays, the one it took in, how many of ``touched`` have another
+    affinity to it now). Who calls it clears ``is_touched`` of those.
+    """
+    # small to large: the cluster with the larger table stays
+    tables = state.samples if update == EXACT else state.pairs
+    if tables.entries[m] < tables.entries[n]:
+        m, n = n, m
+    n_touched: Integer = np.int64(0)
+    if update == EXACT:
+        state = _with_room_for_samples(state, m, n)
+        n_touched = _absorb_samples(state, m, n)
+    _absorb_members(state, m, n)
+    state = _with_room_for_pairs(state, m, n, n_touched)
+    n_touched = _absorb_pairs(state, m, n, n_touched)
+    if update == CONSTANT_RATIO and alpha != 0.0:
+        n_touched = _scale_incoming(state, m, 1.0 + alpha, n_touched)
+    return state, m, n, n_touched
 
 
 @compiled
@@ -246,6 +257,12 @@ def _with_room_for_pairs(state: LinkageState, m: Integer, n: Integer, n_touched:
         pairs = reserve(pairs, state.touched[t], 1)
     heap = reserve_heap(state.heap, pairs.entries[n] + pairs.entries[m] + n_touched)
     return _replaced(state, state.samples, pairs, heap)
+
+
+@compiled
+def with_heap(state: LinkageState, heap: Heap) -> LinkageState:
+    """The state with another heap."""
+    return _replaced(state, state.samples, state.pairs, heap)
 
 
 @compiled

@@ -67,7 +67,7 @@ def start(
         samples, pairs, heap, size, group, np.arange(c), np.arange(c), head, tail, following,
         np.zeros(c), np.empty(c, np.int64), np.zeros(c, np.bool_),
     )  # fmt: skip
-    _fill_heap(state, power_of(update))
+    fill_heap(state, power_of(update))
     return state
 
 
@@ -201,8 +201,10 @@ def _link_members(labels: np.ndarray, c: Integer) -> tuple[np.ndarray, np.ndarra
 
 
 @compiled
-def _fill_heap(state: LinkageState, power: Integer) -> None:
+def fill_heap(state: LinkageState, power: Integer) -> None:
+    """Makes the heap, which must have room for them, one of all pairs with a positive affinity."""
     heap, pairs = state.heap, state.pairs
+    heap.size[0] = 0
     for j in range(len(state.size)):
         if pairs.bits[j] == 0:
             continue
