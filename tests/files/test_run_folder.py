@@ -9,6 +9,7 @@ import pytest
 from coterie.errors import RunFolderError
 from coterie.files.atomic import write_json, write_npy, write_npz
 from coterie.files.run_folder import RunFolder
+from coterie.files.snapshots import Snapshot, write_snapshots
 from coterie.files.tables import escape_name, write_csv
 
 NAMES = ["a.png", 'b,"\n.png', "\udcff.png"]
@@ -57,6 +58,7 @@ def test_parts_that_a_run_did_not_write_are_none(run: Path) -> None:
     assert opened.linkage is None
     assert opened.map is None
     assert opened.thumbnails is None
+    assert (opened.answers, opened.training, opened.snapshots) == (None, None, None)
     assert opened.skipped == []
 
 
@@ -161,3 +163,64 @@ def test_thumbnails_without_all_their_sheets_are_refused(run: Path) -> None:
     (run / "thumbnails" / "index.json").write_text(json.dumps({"tile": "big"}))
     with pytest.raises(RunFolderError, match="damaged"):
         _ = RunFolder.open(run).thumbnails
+
+
+def snapshot(title: str, m: int, n_clusters: int) -> Snapshot:
+    points = np.arange(3 * m, dtype=np.float32).reshape(m, 3)
+    return Snapshot(title, points, np.arange(m, dtype=np.int64) % n_clusters, n_clusters)
+
+
+def test_answers_figures_and_snapshots_of_a_training_read_back(run: Path) -> None:
+    write_npz(run / "answers.npz", head=np.array([0, 1, 0]), linkage=np.array([1, 1, 0]))
+    (run / "metrics.jsonl").write_text('{"epoch": 1, "loss": 0.5}\n{"epoch": 2, "loss": null}\n')
+    written = [snapshot("période 0", 3, 40), snapshot("<end>", 2, 2)]
+    write_snapshots(run / "snapshots.npz", written)
+    opened = RunFolder.open(run)
+    assert opened.answers is not None
+    assert {name: labels.tolist() for name, labels in opened.answers.items()} == {
+        "head": [0, 1, 0],
+        "linkage": [1, 1, 0],
+    }
+    assert opened.training == [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": None}]
+    assert opened.snapshots is not None
+    for found, expected in zip(opened.snapshots, written, strict=True):
+        assert (found.title, found.n_clusters) == (expected.title, expected.n_clusters)
+        np.testing.assert_array_equal(found.positions, expected.positions)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(2, int), np.zeros((3, 1), int), np.zeros(3), np.array(["a", "b", "c"])])
+def test_answers_that_are_no_label_for_each_image_are_refused(run: Path, labels: np.ndarray) -> None:
+    write_npz(run / "answers.npz", head=labels)
+    with pytest.raises(RunFolderError, match=r"answers\.npz does not hold a label for each of 3 images"):
+        _ = RunFolder.open(run).answers
+
+
+@pytest.mark.parametrize("text", ['{"epoch": 1', "[1]\n", '{"epoch": 1}\n\n', "\udcff"])
+def test_figures_that_are_no_json_objects_are_refused(run: Path, text: str) -> None:
+    (run / "metrics.jsonl").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RunFolderError, match=r"metrics\.jsonl is missing or damaged"):
+        _ = RunFolder.open(run).training
+
+
+def test_damaged_answers_and_snapshots_are_refused(run: Path) -> None:
+    whole = snapshot("a", 3, 2)
+    write_snapshots(run / "snapshots.npz", [whole, snapshot("b", 3, 2)])
+    data = (run / "snapshots.npz").read_bytes()
+    arrays = dict(np.load(run / "snapshots.npz", allow_pickle=False))
+    for name in ("answers", "snapshots"):
+        (run / f"{name}.npz").write_bytes(data[:-40])
+        with pytest.raises(RunFolderError, match=rf"{name}\.npz is missing or damaged"):
+            getattr(RunFolder.open(run), name)
+    wrong: list[dict[str, np.ndarray]] = [
+        {"end": np.array([3, 7])},
+        {"end": np.array([4, 3])},
+        {"end": np.array([6])},
+        {"end": np.zeros(0, int), "title": np.zeros(0, "<U1"), "n_clusters": np.zeros(0, int)},
+        {"positions": np.zeros((6, 2), np.float32)},
+        {"labels": np.array([{}], dtype=object)},
+    ]
+    for change in wrong:
+        np.savez(run / "snapshots.npz", **arrays | change)
+        with pytest.raises(RunFolderError, match=r"snapshots\.npz is missing or damaged"):
+            _ = RunFolder.open(run).snapshots

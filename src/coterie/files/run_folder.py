@@ -12,6 +12,7 @@ from coterie.errors import RunFolderError, SourceError
 from coterie.files.csv_files import read_csv
 from coterie.files.escape import unescape_name
 from coterie.files.model_file import release
+from coterie.files.snapshots import Snapshot, read_snapshots
 
 FORMAT = "coterie run"
 FORMAT_VERSION = 1
@@ -102,12 +103,49 @@ class RunFolder:
         path = self.path / "linkage.npz"
         if not path.exists():
             return None
+        arrays = _read_archive(path)
+        if absent := [name for name in LINKAGE_ARRAYS if name not in arrays]:
+            raise _damaged(path, KeyError(*absent))
+        return {name: arrays[name] for name in (*LINKAGE_ARRAYS, "is_fragment") if name in arrays}
+
+    @cached_property
+    def answers(self) -> dict[str, np.ndarray] | None:
+        """name -> labels (n,) int64 of every answer that a deep method came to, or None for other methods."""
+        path = self.path / "answers.npz"
+        if not path.exists():
+            return None
+        arrays = _read_archive(path)
+        if any(labels.shape != self.labels.shape or labels.dtype.kind not in "iu" for labels in arrays.values()):
+            raise RunFolderError(
+                f"{path} does not hold a label for each of {len(self.names)} images; run the same command again."
+            )
+        return arrays
+
+    @cached_property
+    def training(self) -> list[dict[str, Any]] | None:
+        """One record for each epoch of a deep method: phase, epoch and step (each from 1), seconds, loss, and what it
+        logged; None for other methods.
+        """
+        path = self.path / "metrics.jsonl"
+        if not path.exists():
+            return None
         try:
-            # Opened here because np.load leaves a damaged archive open.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                more = [name for name in archive.files if name == "is_fragment"]
-                return {name: archive[name] for name in (*LINKAGE_ARRAYS, *more)}
-        except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged archive
+            records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError, RecursionError) as error:
+            raise _damaged(path, error) from error
+        if not all(isinstance(record, dict) for record in records):
+            raise _damaged(path, TypeError("expected a JSON object on every line"))
+        return records
+
+    @cached_property
+    def snapshots(self) -> list[Snapshot] | None:
+        """The embedding at some moments of the training, or None for a run that kept none."""
+        path = self.path / "snapshots.npz"
+        if not path.exists():
+            return None
+        try:
+            return read_snapshots(path)
+        except Exception as error:  # as for every archive
             raise _damaged(path, error) from error
 
     @cached_property
@@ -164,6 +202,15 @@ def _read_json(path: Path, missing: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _damaged(path, TypeError("expected a JSON object"))
     return value
+
+
+def _read_archive(path: Path) -> dict[str, np.ndarray]:
+    try:
+        # Opened here because np.load leaves a damaged archive open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds for a damaged archive
+        raise _damaged(path, error) from error
 
 
 def _read_rows(path: Path, width: int) -> list[list[str]]:
