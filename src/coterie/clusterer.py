@@ -5,7 +5,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
@@ -18,6 +18,8 @@ from coterie.images.features import FeatureExtractor, extractor_from_saved, make
 from coterie.images.options import StoreOptions
 from coterie.images.store import ImageStore, open_images
 
+# Parameters that a model does not keep: how the fit was watched, and features, which ``features.config`` describes.
+OF_THE_FIT = {"features", "run_folder", "progress"}
 CHUNK = 4096  # new images placed at a time, so that memory does not grow with their number
 
 
@@ -84,7 +86,7 @@ class Clusterer(ClusterMixin, TransformerMixin, BaseEstimator):
         """Writes a model folder: numbers as safetensors, the rest as JSON. Nothing in it is ever run."""
         check_is_fitted(self, "labels_")
         extractor: FeatureExtractor | None = self.extractor_
-        config = self.get_params(deep=False) | {"features": None}
+        config = {name: value for name, value in self.get_params(deep=False).items() if name not in OF_THE_FIT}
         extra: dict[str, Any] = {"n_clusters": self.n_clusters_, "n_features": int(self.n_features_in_)}
         tensors = {"labels": self.labels_, "confidence": self.confidence_, "embedding": self.embedding_}
         tensors |= self._fitted_tensors()
@@ -203,16 +205,3 @@ def is_images(X: Any) -> bool:
     if isinstance(X, np.ndarray):
         return X.ndim in (3, 4)
     return isinstance(X, Sequence) and len(X) > 0 and isinstance(X[0], str | os.PathLike)
-
-
-def check_n_clusters(n_clusters: object, *, auto: bool = False) -> None:
-    """ConfigError unless ``n_clusters`` is a whole number of at least 1 (or "auto" where that is allowed)."""
-    if not (auto and isinstance(n_clusters, str) and n_clusters == "auto"):
-        check_whole("n_clusters", n_clusters, or_else=' or "auto"' if auto else "")
-
-
-def check_whole(name: str, value: object, *, least: int = 1, or_else: str = "") -> None:
-    """ConfigError unless ``value`` is a whole number of at least ``least``; ``or_else`` names what else is allowed."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or cast("int", value) < least:
-        raise ConfigError(f"{name} is {value!r}; expected a whole number of at least {least}{or_else}")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from coterie.errors import ConfigError
-from coterie.training.batches import Resident, Streamed, place_images, plan_batches
+from coterie.training.batches import in_turn, Resident, Streamed, place_images, plan_batches
 from coterie.training.run import Run
 from coterie.training.sources import image_mark
 from training.toy import IMAGES
@@ -102,7 +102,7 @@ def test_images_of_another_kind_are_refused(images: Any) -> None:
 def test_every_epoch_has_an_order_of_its_own_unless_asked_otherwise() -> None:
     with Run(device="cpu") as run:
         orders = [torch.cat([b.index for b in run.batches(IMAGES, 8)]).tolist() for _ in run.epochs(3)]
-        plain = [torch.cat([b.index for b in run.batches(IMAGES, 8, shuffle=False)]).tolist() for _ in run.epochs(1)]
+        plain = [torch.cat([b.index for b in run.batches(IMAGES, 8, order=in_turn)]).tolist() for _ in run.epochs(1)]
     assert len({tuple(order) for order in orders}) == 3
     assert plain == [list(range(32))]
 

@@ -6,10 +6,11 @@ import numpy as np
 from sklearn.cluster import KMeans as SklearnKMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from coterie.clusterer import Clusterer, check_n_clusters, check_whole
+from coterie.clusterer import Clusterer
 from coterie.errors import ClusterCountWarning
 from coterie.graphs.history import by_size
 from coterie.graphs.votes import own_share
+from coterie.parameters import check_n_clusters, check_whole
 
 
 class KMeans(Clusterer):

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from coterie.clusterer import Clusterer, check_n_clusters, check_whole
+from coterie.clusterer import Clusterer
 from coterie.errors import ConfigError
 from coterie.graphs.affinity import Graph, edge_weights, smallest_variance
 from coterie.graphs.grouping import Grouping, LinkageSettings, group_features, group_graph
@@ -21,6 +21,7 @@ from coterie.graphs.neighbors import METHODS
 from coterie.graphs.reduce import components_for, principal_axes, project
 from coterie.graphs.trust import reservations
 from coterie.graphs.votes import confidence, graph_confidence, label_weights
+from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 
 NO_FEATURES = "a linkage fitted on a precomputed graph has no features to place new images by"
 ON_EXHAUSTED = ("centroid", "double_ks", "stop", "error")
@@ -121,21 +122,22 @@ class GraphDegreeLinkage(Clusterer):
             check_whole("n_neighbors", self.n_neighbors, or_else=' or "auto"')
         if self.n_components not in ("auto", None):
             check_whole("n_components", self.n_components, or_else=', "auto" or None')
-        _check_choice("scale", self.scale, ("local", "global"))
-        _check_choice("update", self.update, tuple(UPDATES))
-        _check_choice("affinity", self.affinity, ("features", "precomputed"))
-        _check_choice("init", self.init, ("nearest", "singletons"))
-        _check_choice("stop", self.stop, ("sized", "plain"))
+        check_choice("scale", self.scale, ("local", "global"))
+        check_choice("update", self.update, tuple(UPDATES))
+        check_choice("affinity", self.affinity, ("features", "precomputed"))
+        check_choice("init", self.init, ("nearest", "singletons"))
+        check_choice("stop", self.stop, ("sized", "plain"))
         if self.min_cluster_size != "auto":
-            _check_above("min_cluster_size", self.min_cluster_size, 0)
+            check_number("min_cluster_size", self.min_cluster_size, above=0)
         check_whole("refine", self.refine, least=0)
-        _check_choice("on_exhausted", self.on_exhausted, ON_EXHAUSTED)
-        _check_choice("search", self.search, METHODS)
-        _check_above("a", self.a, 0)
-        _check_above("alpha", self.alpha, -1)
+        check_choice("on_exhausted", self.on_exhausted, ON_EXHAUSTED)
+        check_choice("search", self.search, METHODS)
+        check_number("a", self.a, above=0)
+        check_number("alpha", self.alpha, above=-1)
 
     def _settings(self) -> LinkageSettings:
-        return LinkageSettings(**{name: getattr(self, name) for name in LinkageSettings.__dataclass_fields__})
+        own = self.get_params(deep=False)
+        return LinkageSettings(**{name: own[name] for name in LinkageSettings.__dataclass_fields__ if name in own})
 
     def transform(self, X: Any) -> np.ndarray:
         """The embedding (m, d) float32 of new images: their features, in the components that were searched."""
@@ -219,16 +221,6 @@ class GraphDegreeLinkage(Clusterer):
         self.sq_distance_mean_ = float(tensors["sq_distance_mean"][0])
         self.smallest_variance_ = float(tensors["smallest_variance"][0])
         self.n_neighbors_ = int(tensors["n_neighbors"][0])
-
-
-def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(allowed)}")
-
-
-def _check_above(name: str, value: object, bound: float) -> None:
-    if not isinstance(value, int | float | np.number) or not bound < value < np.inf:
-        raise ConfigError(f"{name} is {value!r}; expected a finite number above {bound}")
 
 
 def _checked_graph(W: Any) -> Graph:

@@ -11,7 +11,7 @@ from coterie.graphs.choice import Choice, choose_n_clusters
 from coterie.graphs.components import merge_by_centroid, nearest_by_weight, nearest_neighbor_clusters
 from coterie.graphs.history import History, by_size, cut, followed_by
 from coterie.graphs.knn import Neighbors
-from coterie.graphs.linkage import link
+from coterie.graphs.linkage import LocalStructure, link
 from coterie.graphs.neighbors import find_neighbors
 from coterie.graphs.refine import vote_once
 from coterie.graphs.stop import Stop, sized_stop
@@ -23,7 +23,7 @@ MOST_DOUBLED = 640
 
 @dataclass(frozen=True)
 class LinkageSettings:
-    """How to link; the parameters of ``GraphDegreeLinkage``, which explains them."""
+    """How to link; the parameters of ``GraphDegreeLinkage``, which explains them, and the merge criterion of JULE."""
 
     n_clusters: int | Literal["auto"] = "auto"
     n_neighbors: int | Literal["auto"] = "auto"
@@ -37,6 +37,11 @@ class LinkageSettings:
     refine: int = 1
     on_exhausted: str = "centroid"
     search: str = "auto"
+    local: LocalStructure | None = None
+
+    def link(self, graph: Graph, initial: np.ndarray) -> History:
+        """The mergers of ``initial`` (n,) along ``graph`` by the rule of these settings."""
+        return link(graph, initial, update=self.update, alpha=self.alpha, local=self.local)
 
 
 class Grouping(NamedTuple):
@@ -95,9 +100,23 @@ def group_graph(graph: Graph, settings: LinkageSettings) -> Grouping:
     return _group(graph, nearest, settings, None)._replace(choice=choice)
 
 
+def merge_down(features: np.ndarray, labels: np.ndarray, settings: LinkageSettings) -> np.ndarray:
+    """Labels (n,) after the clusters ``labels`` (n,) have merged along the graph of ``features`` (n, d), until
+    ``settings.n_clusters`` are left; more are left with ``on_exhausted="stop"`` when affinity runs out before.
+
+    The forward pass of JULE: ``settings`` has numbers for n_clusters and n_neighbors; its stop and its start do not
+    matter.
+    """
+    found = find_neighbors(features, int(settings.n_neighbors), method=settings.search)
+    history = settings.link(affinity_graph(found, scale=settings.scale, a=settings.a), labels)
+    if history.n_final > int(settings.n_clusters):
+        history = _carried_on(history, settings, features)
+    return cut(history, int(settings.n_clusters))
+
+
 def _choose(graph: Graph, nearest: np.ndarray, settings: LinkageSettings) -> Choice:
     """The number of clusters, from the history of ``graph``."""
-    return choose_n_clusters(link(graph, _initial(nearest, settings), update=settings.update, alpha=settings.alpha))
+    return choose_n_clusters(settings.link(graph, _initial(nearest, settings)))
 
 
 def _first(found: Neighbors, k: int) -> Neighbors:
@@ -114,7 +133,7 @@ def _group(graph: Graph, nearest: np.ndarray, settings: LinkageSettings, feature
     restarted = int(initial.max()) + 1 < k
     if restarted:
         initial = np.arange(len(nearest))
-    history = link(graph, initial, update=settings.update, alpha=settings.alpha)
+    history = settings.link(graph, initial)
     n_exhausted = history.n_final
     history = _carried_on(history, settings, features)
     stop = None
@@ -145,7 +164,7 @@ def _carried_on(history: History, settings: LinkageSettings, features: np.ndarra
         n_neighbors = min(2 * n_neighbors, most)
         found = find_neighbors(features, n_neighbors, method=settings.search)
         wider = affinity_graph(found, scale=settings.scale, a=settings.a)
-        history = followed_by(history, link(wider, cut(history, 1), update=settings.update, alpha=settings.alpha))
+        history = followed_by(history, settings.link(wider, cut(history, 1)))
     if history.n_final == 1:
         return history
     return followed_by(history, merge_by_centroid(features, cut(history, 1)))

@@ -42,6 +42,7 @@ __all__ = [
     "encoder_installed",
     "extractor_from_saved",
     "make_extractor",
+    "unit_pixels",
 ]
 
 PIXELS = "pixels"
@@ -103,6 +104,13 @@ class Pixels:
         extractor = cls()
         extractor.mean = saved_mean(tensors, ndim=3)
         return extractor
+
+
+def unit_pixels(store: Images) -> Rows:
+    """(n, c * h * w) float32: the pixels of each image as a row of length 1, nothing taken off; black stays zero."""
+    width = int(np.prod(store.shape))
+    blocks = (batch.reshape(len(batch), -1) / 255.0 for batch in store.batches(part_rows(width)))
+    return unit_rows(blocks, (len(store), width))
 
 
 def encoder_installed() -> bool:
@@ -197,6 +205,7 @@ def extractor_from_saved(
     from coterie.images.encoder import EfficientNetLite0
     from coterie.images.module_features import ModuleFeatures
     from coterie.images.network import choose_device
+    from coterie.images.trained import TrainedNetwork
 
     target = choose_device(device)
     name = config.get("name")
@@ -204,7 +213,7 @@ def extractor_from_saved(
         return ModuleFeatures.from_saved(config, features, device=None if device == "auto" else target)
     if name == Embeddings.name:
         return Embeddings.from_saved(config, path_or_none(features))
-    if name not in (PIXELS, ENCODER):
+    if name not in (PIXELS, ENCODER, TrainedNetwork.name):
         raise ModelFileError(
             f"the model was fitted on the features {name!r}, which are unknown; upgrade coterie to read it"
         )
@@ -214,6 +223,8 @@ def extractor_from_saved(
         )
     if name == PIXELS:
         return Pixels.from_saved(tensors)
+    if name == TrainedNetwork.name:
+        return TrainedNetwork.from_saved(config, tensors, device=target)
     return EfficientNetLite0.from_saved(config, tensors, device=target)
 
 

@@ -1,5 +1,6 @@
-"""Deep methods, one file each. ``METHODS`` names them; JULE will be the first."""
+"""Deep methods, one file each, by the name that ``--method`` takes."""
 
 from coterie.clusterer import Clusterer
+from coterie.methods.jule import JULE
 
-METHODS: dict[str, type[Clusterer]] = {}
+METHODS: dict[str, type[Clusterer]] = {"jule": JULE}

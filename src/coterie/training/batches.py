@@ -29,6 +29,17 @@ class Images(Protocol):
 ImagesLike = Images | np.ndarray | torch.Tensor
 
 
+class Order(Protocol):
+    """An order of n images, (n,) int64 on the host; all that is random in it comes from ``generator``."""
+
+    def __call__(self, n: int, /, *, generator: torch.Generator) -> torch.Tensor: ...
+
+
+def in_turn(n: int, /, *, generator: torch.Generator) -> torch.Tensor:  # noqa: ARG001 (nothing is random here)
+    """The images as they stand."""
+    return torch.arange(n)
+
+
 @dataclass(frozen=True)
 class Batch:
     """Some images on the device.

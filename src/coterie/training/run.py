@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from coterie.errors import CheckpointError, ConfigError, TrainingError, TrainingStopped
-from coterie.training.batches import Batch, ImagesLike, pixels_of, plan_batches
+from coterie.training.batches import Batch, ImagesLike, Order, pixels_of, plan_batches
 from coterie.training.clusters import ClusterWatch
 from coterie.training.device import make_fabric
 from coterie.training.guard import LossGuard, all_finite, bad_sentence, learning_rates
@@ -207,9 +207,9 @@ class Run:
         self._position.ended = True
 
     def batches(
-        self, images: ImagesLike, batch_size: int, *, shuffle: bool = True, drop_last: bool = False
+        self, images: ImagesLike, batch_size: int, *, order: Order = torch.randperm, drop_last: bool = False
     ) -> Iterator[Batch]:
-        """The images in batches on the device, shuffled by ``random.order``; see ``plan_batches`` for their sizes.
+        """The images in batches on the device, in a new random order; see ``plan_batches`` for their sizes.
 
         This is the pass that trains: a resumed run skips the passes and batches of its epoch that were done. To look
         at all images, use ``in_order``.
@@ -217,7 +217,7 @@ class Run:
         Args:
             images: a store, or a uint8 array or tensor (n, c, h, w).
             batch_size: images in a batch, 1 or more.
-            shuffle: in a new order each time.
+            order: called with n and ``random.order``, gives the order (n,) int64; ``in_turn`` is that of the images.
             drop_last: leave an incomplete last batch out.
 
         Raises:
@@ -233,10 +233,10 @@ class Run:
             return
         self._sources.check(f"{self._phase}.{self._loop}", images)
         start = self._begin_loop()
-        order = torch.randperm(n, generator=self.random.order) if shuffle else torch.arange(n)
+        rows = order(n, generator=self.random.order)
         self._in_loop = True
         try:
-            for batch in source.batches(order, plan[start:]):
+            for batch in source.batches(rows, plan[start:]):
                 self._batch_shape = tuple(batch.clean.shape)
                 yield batch
                 self._position.step += 1

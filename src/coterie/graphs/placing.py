@@ -1,0 +1,25 @@
+"""New images among grouped ones: what their neighbours say about where they belong."""
+
+import numpy as np
+
+from coterie.graphs.affinity import edge_weights
+from coterie.graphs.knn import search
+from coterie.graphs.votes import label_weights
+
+
+def memberships_by_neighbors(
+    features: np.ndarray,
+    embedding: np.ndarray,
+    labels: np.ndarray,
+    *,
+    n_neighbors: int,
+    smallest_variance: float,
+) -> np.ndarray:
+    """(m, k) float64 >= 0: the summed weight of each new row's neighbours in each cluster.
+
+    features (m, d) of new images; embedding (n, d) and labels (n,) in 0..k-1 of the grouped ones; smallest_variance: of
+    the fit, so that an image's weights do not depend on those it comes with (``graphs.affinity``).
+    """
+    found = search(features, embedding, n_neighbors)
+    weights = edge_weights(found.sq_distances, scale="local", smallest=smallest_variance)
+    return label_weights(found.indices, weights, labels, int(labels.max()) + 1)

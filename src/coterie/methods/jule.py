@@ -1,0 +1,415 @@
+"""JULE: joint unsupervised learning of representations and image clusters.
+
+Yang, Parikh, Batra, CVPR 2016. Agglomeration and a convolutional network are one recurrence: the clusters of the moment
+are what the network is trained on, and its embedding decides which clusters merge next.
+
+    y <- parts of the nearest-neighbour graph of the pixels
+    repeat
+        train the network on y for E epochs                        backward pass, triplets (Eq. 23)
+        F <- embeddings of all images; W <- their graph
+        merge the best pairs until (1 - eta) of the clusters left  forward pass, graph degree linkage (Eqs. 1-3)
+    until K clusters are left                                      -> SF
+    y <- the linkage from the start again, on F                    -> RC
+
+``jule.md`` in the docstrings is the specification this was written from; docs/methods/jule.md has its decisions.
+"""
+
+import math
+import os
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from coterie.clusterer import Clusterer, is_images
+from coterie.errors import ClusterCountWarning, ConfigError
+from coterie.graphs.affinity import smallest_variance
+from coterie.graphs.components import nearest_neighbor_clusters
+from coterie.graphs.grouping import LinkageSettings, merge_down
+from coterie.graphs.history import by_size
+from coterie.graphs.linkage import UPDATES, LocalStructure
+from coterie.graphs.neighbors import find_neighbors
+from coterie.graphs.placing import memberships_by_neighbors
+from coterie.graphs.trust import reservations
+from coterie.images.features import unit_pixels
+from coterie.images.store import ImageStore, open_images
+from coterie.images.trained import TrainedNetwork, build_network
+from coterie.methods.answers import answer_by_neighbors, linkage_answer, linkage_attributes
+from coterie.methods.order import cluster_order
+from coterie.methods.snapshots import Snapshot, plain, snapshot
+from coterie.methods.triplets import (
+    nearest_negatives,
+    positive_pairs,
+    sq_distances,
+    triplet_loss,
+    triplet_loss_of_release,
+    uniform_negatives,
+)
+from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
+from coterie.training.run import Run
+
+LR_SLOPE, LR_POWER = 1e-4, 0.75  # the policy "inv" of Caffe (jule.md B2)
+EMBEDDED_AT_ONCE = 500
+CHOICES = {
+    "scale": ("local", "global"),
+    "update": tuple(UPDATES),
+    "on_exhausted": ("double_ks", "centroid", "stop", "error"),
+    "negatives": ("uniform", "nearest"),
+    "sampler": ("images", "clusters"),
+    "bn_weight": ("ones", "uniform"),
+    "bn_extract": ("eval", "train"),
+    "result": ("rc", "sf"),
+    "linkage": ("robust", "paper"),
+}
+NOT_LEARNED = {"run_folder", "progress", "device", "precision", "random_state", "result", "linkage"}
+WHY = {
+    "robust": "the linkage of local scale and sized stop on the learned embedding (result='rc', linkage='robust')",
+    "rc": "the paper's linkage on the learned embedding, asked for by linkage='paper'",
+    "sf": "the labels that the recurrence itself ended with, asked for by result='sf'",
+}
+RELEASE_BATCH = 100  # of the Torch release while it extracts features (jule.md B7)
+
+
+class JULE(Clusterer):
+    """JULE with the exact sparse linkage, and with the robust linkage on what it has learned.
+
+    The defaults were chosen label-free where the paper leaves a choice or our measurements disagree with it; the
+    paper's own setting is the recipe ``jule-paper-*`` (docs/methods/jule.md has the table).
+
+    Args:
+        n_clusters: K, 2 to n.
+        eta: unfolding rate, the share of the clusters that merge in a period; 0.9 (paper; 0.2 for faces).
+        epochs: E, of each period; 20.
+        rounds: further periods of training on the robust labels, after K clusters are left; ours, 0 in the paper.
+        round_epochs: epochs of each of them.
+        n_neighbors: K_s, edges from each image in the recurrence; 20.
+        scale: "local", each image's own (gacluster), or "global", one for all times ``a`` (paper).
+        a: factor of the global scale; 1.
+        n_nearest: K_c, next-nearest clusters that the merge criterion looks at; 5 in the paper, 0 or 1 takes the pair
+            with the largest affinity.
+        locality: lambda of the criterion; 1.
+        plain_from: clusters left from which on the pair with the largest affinity merges; 0 never (paper and Caffe
+            release), 100 in the Torch release.
+        update: "exact" (paper, Eq. 3), "size_ratio" (Eq. 7) or "constant_ratio" (Eq. 9 with ``alpha``).
+        alpha: of "constant_ratio"; 0, the rule of the Torch release.
+        on_exhausted: when no affinity is left before a period's mergers are done: "double_ks" (Caffe release),
+            "centroid", "stop" or "error".
+        gamma: weight of the positive distance; 1 as in both releases, 2 in the paper.
+        margin: of the hinge; 0.2 (Torch release).
+        negatives: "uniform" in the batch (both releases) or "nearest" (the paper's text, our reading).
+        n_negatives: for each positive pair; 20 (Torch release), and K_c - 1 nearest clusters in the paper's text.
+        sampler: "images", a random order (paper), or "clusters", members of a cluster in groups of five side by side,
+            which gives large sets positive pairs from the first period on.
+        anchors_only: the gradient of the Torch release at gamma = 1, in which a slip leaves only the anchors one.
+        batch_size: 100.
+        lr: 0.01, times (1 + 1e-4 t)^-0.75 after t batches.
+        momentum, dampening, weight_decay: of SGD; 0.9, 0 (Caffe; 0.9 in the Torch release) and 5e-5.
+        blocks, padding, bn_weight: of ``nets.conv_stack``; "auto" follows Table 1 by the size of the images.
+        bn_extract: "eval", or "train": features from batch statistics, as the Torch release does (jule.md B7).
+        result: "rc", re-clustered on the final embedding, or "sf", the labels of the recurrence.
+        linkage: of "rc": "robust" (local scale, sized stop) or "paper" (global scale, plain stop).
+        precision: 32, bf16 or 16 (mixed).
+        device: auto, cpu, cuda, cuda:1 or mps.
+        random_state: seed of everything random.
+        run_folder: where checkpoints go; a killed training goes on from there. None: no checkpoints.
+        progress: show a bar.
+
+    Attributes:
+        answers_: "sf", "rc" (the paper's linkage on the final embedding) and "robust", each labels and confidence.
+        assigned_, assigned_because_: which of them ``labels_`` is, and why.
+        training_: one record per epoch.
+        snapshots_: the embedding in three principal components, period by period.
+        embedding_: (n, 160) float32 unit rows.
+        merges_, stop_, ...: of the linkage of "rc", as in ``GraphDegreeLinkage``.
+    """
+
+    kind = "jule"
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        eta: float = 0.9,
+        epochs: int = 20,
+        rounds: int = 2,
+        round_epochs: int = 10,
+        n_neighbors: int = 20,
+        scale: str = "local",
+        a: float = 1.0,
+        n_nearest: int = 0,
+        locality: float = 1.0,
+        plain_from: int = 0,
+        update: str = "exact",
+        alpha: float = 0.0,
+        on_exhausted: str = "double_ks",
+        gamma: float = 1.0,
+        margin: float = 0.2,
+        negatives: str = "uniform",
+        n_negatives: int = 20,
+        sampler: str = "images",
+        anchors_only: bool = False,
+        batch_size: int = 100,
+        lr: float = 0.01,
+        momentum: float = 0.9,
+        dampening: float = 0.0,
+        weight_decay: float = 5e-5,
+        blocks: str = "auto",
+        padding: int = 0,
+        bn_weight: str = "ones",
+        bn_extract: str = "eval",
+        result: str = "rc",
+        linkage: str = "robust",
+        precision: str = "32",
+        device: str = "auto",
+        random_state: int = 0,
+        run_folder: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.eta = eta
+        self.epochs = epochs
+        self.rounds = rounds
+        self.round_epochs = round_epochs
+        self.n_neighbors = n_neighbors
+        self.scale = scale
+        self.a = a
+        self.n_nearest = n_nearest
+        self.locality = locality
+        self.plain_from = plain_from
+        self.update = update
+        self.alpha = alpha
+        self.on_exhausted = on_exhausted
+        self.gamma = gamma
+        self.margin = margin
+        self.negatives = negatives
+        self.n_negatives = n_negatives
+        self.sampler = sampler
+        self.anchors_only = anchors_only
+        self.batch_size = batch_size
+        self.lr = lr
+        self.momentum = momentum
+        self.dampening = dampening
+        self.weight_decay = weight_decay
+        self.blocks = blocks
+        self.padding = padding
+        self.bn_weight = bn_weight
+        self.bn_extract = bn_extract
+        self.result = result
+        self.linkage = linkage
+        self.precision = precision
+        self.device = device
+        self.random_state = random_state
+        self.run_folder = run_folder
+        self.progress = progress
+
+    def check_parameters(self) -> None:
+        check_n_clusters(self.n_clusters)
+        check_number("eta", self.eta, above=0, most=1)
+        for name in ("epochs", "n_neighbors", "n_negatives", "round_epochs"):
+            check_whole(name, getattr(self, name))
+        check_whole("batch_size", self.batch_size, least=2)
+        for name in ("rounds", "n_nearest", "plain_from", "padding", "random_state"):
+            check_whole(name, getattr(self, name), least=0)
+        for name in ("a", "gamma", "lr"):
+            check_number(name, getattr(self, name), above=0)
+        for name in ("locality", "margin", "weight_decay"):
+            check_number(name, getattr(self, name), least=0)
+        for name in ("momentum", "dampening"):
+            check_number(name, getattr(self, name), least=0, most=1)
+        check_number("alpha", self.alpha, above=-1)
+        for name, allowed in CHOICES.items():
+            check_choice(name, getattr(self, name), allowed)
+        if self.anchors_only and self.gamma != 1:
+            raise ConfigError(f"anchors_only is the gradient of the Torch release at gamma = 1, not at {self.gamma:g}")
+
+    def _describe_new(self, X: Any) -> np.ndarray:
+        if not is_images(X):
+            raise ConfigError("JULE trains on images; features (n, d) are grouped by GraphDegreeLinkage")
+        self.store_ = store = open_images(X)
+        self._check_count(len(store))
+        self.image_options_ = store.options
+        architecture = {
+            "network": "conv_stack", "shape": list(store.shape), "blocks": self.blocks, "padding": self.padding,
+            "bn_weight": self.bn_weight,
+        }  # fmt: skip
+        network = build_network(architecture)
+        embedding = self._train(network, store)
+        self.extractor_ = TrainedNetwork(network, architecture, next(network.parameters()).device)
+        self.n_features_in_ = embedding.shape[1]
+        return embedding
+
+    def _train(self, network: nn.Module, store: ImageStore) -> np.ndarray:
+        """The recurrence (jule.md B1); the embedding of all images at its end."""
+        first = self._first_labels(store)
+        periods = n_periods(int(first.max()) + 1, self.n_clusters, self.eta)
+        with self._run() as run:
+            net = run.setup(network)
+            optimizer = run.setup(self._optimizer(network))
+            run.track(net=net, optimizer=optimizer)
+            run.check_memory(store, min(self.batch_size, len(store)))
+            for epoch in run.epochs(periods * self.epochs + self.rounds * self.round_epochs):
+                if epoch == 0 and run.at_epoch_start:
+                    run.values |= {"labels": first, "updates": 0}
+                    run.values["snapshots"] = [plain(snapshot("pixels", unit_pixels(store), first))]
+                self._learn(run, net, optimizer, store)  # backward pass
+                period, is_last = self._period(epoch, periods)
+                if is_last:
+                    self._regroup(run, network, store, period, periods)  # forward pass
+                run.log(n_clusters=int(run.values["labels"].max()) + 1)
+            embedding = self._embed(run, network, store)
+        self.training_ = run.history
+        self.recurrent_labels_ = run.values["recurrent"]
+        self.snapshots_ = [Snapshot(**saved) for saved in run.values["snapshots"]]
+        return embedding
+
+    def _first_labels(self, store: ImageStore) -> np.ndarray:
+        """Parts of the nearest-neighbour graph of the pixels (A5)."""
+        labels = nearest_neighbor_clusters(find_neighbors(unit_pixels(store), 1).indices[:, 0])
+        if labels.max() + 1 >= self.n_clusters:
+            return by_size(labels)
+        warnings.warn(
+            f"the pixels have {labels.max() + 1} groups of nearest neighbours, fewer than the {self.n_clusters} "
+            "clusters asked for; the recurrence starts from single images",
+            ClusterCountWarning,
+            stacklevel=2,
+        )
+        return np.arange(len(store))
+
+    def _learn(self, run: Run, net: nn.Module, optimizer: torch.optim.Optimizer, store: ImageStore) -> None:
+        """One epoch on the clusters of the moment."""
+        known = torch.from_numpy(run.values["labels"])
+        labels = known.to(run.device)
+        order = cluster_order(known) if self.sampler == "clusters" else torch.randperm
+        net.train()
+        for batch in run.batches(store, self.batch_size, order=order):
+            for group in optimizer.param_groups:
+                group["lr"] = self.lr * (1 + LR_SLOPE * run.values["updates"]) ** -LR_POWER  # jule.md B2
+            run.values["updates"] += 1
+            run.step(optimizer, self._loss(net(batch.clean), labels[batch.index], run.random.device))
+
+    def _loss(self, embeddings: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        anchor, positive = positive_pairs(labels)
+        if not len(anchor) or (labels == labels[0]).all():
+            return 0.0 * embeddings.sum()  # no triplet in the batch: momentum and decay still act (jule.md B4.1)
+        if self.negatives == "uniform":
+            negatives = uniform_negatives(labels, anchor, self.n_negatives, generator)
+        else:
+            n_nearest = max(self.n_nearest - 1, 1)
+            negatives = nearest_negatives(labels, anchor, sq_distances(embeddings), n_nearest)
+        if self.anchors_only:
+            return triplet_loss_of_release(embeddings, anchor, positive, negatives, margin=self.margin)
+        return triplet_loss(embeddings, anchor, positive, negatives, margin=self.margin, gamma=self.gamma)  # Eq. 23
+
+    def _period(self, epoch: int, periods: int) -> tuple[int, bool]:
+        """The period that ``epoch`` lies in, from 0, and whether it is its last epoch; rounds are counted on."""
+        if epoch < periods * self.epochs:
+            return epoch // self.epochs, (epoch + 1) % self.epochs == 0
+        epoch -= periods * self.epochs
+        return periods + epoch // self.round_epochs, (epoch + 1) % self.round_epochs == 0
+
+    def _regroup(self, run: Run, network: nn.Module, store: ImageStore, period: int, periods: int) -> None:
+        """The clusters of the next period from what the network has learned."""
+        embedding = self._embed(run, network, store)
+        before = run.values["labels"]
+        if period < periods:
+            labels = self._merge(embedding, before)
+            title = f"period {period + 1}"
+            if period == periods - 1:
+                run.values["recurrent"] = labels  # OURS-SF
+        if period >= periods - 1 and self.rounds:
+            labels, title = self._robust(embedding), f"re-clustered after period {period + 1}"
+        run.values["labels"] = labels
+        run.values["snapshots"].append(plain(snapshot(title, embedding, labels)))
+        if labels.max() < self.n_clusters:
+            run.watch_clusters(labels, self.n_clusters)
+
+    def _merge(self, embedding: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        left = after_period(int(labels.max()) + 1, self.n_clusters, self.eta)
+        return merge_down(embedding, labels, replace(self._recurrence(), n_clusters=left))
+
+    def _recurrence(self) -> LinkageSettings:
+        local = LocalStructure(self.n_nearest, self.locality, self.plain_from) if self.n_nearest > 1 else None
+        return LinkageSettings(
+            n_neighbors=self.n_neighbors, scale=self.scale, a=self.a, update=self.update, alpha=self.alpha,
+            on_exhausted=self.on_exhausted, local=local,
+        )  # fmt: skip
+
+    def _paper(self) -> LinkageSettings:
+        """Of OURS-RC: the whole agglomeration once more, with the paper's scale and stop."""
+        return replace(
+            self._recurrence(), n_clusters=self.n_clusters, scale="global", stop="plain", refine=0,
+            on_exhausted="centroid",
+        )  # fmt: skip
+
+    def _robust(self, embedding: np.ndarray) -> np.ndarray:
+        return linkage_answer(embedding, LinkageSettings(n_clusters=self.n_clusters))[0].labels
+
+    def _embed(self, run: Run, network: nn.Module, store: ImageStore) -> np.ndarray:
+        """(n, 160) float32, in full precision."""
+        as_release = self.bn_extract == "train"
+        network.train(as_release)
+        size = RELEASE_BATCH if as_release else EMBEDDED_AT_ONCE
+        with torch.no_grad():
+            rows = [network(batch.clean).float().cpu() for batch in run.in_order(store, size)]
+        return torch.cat(rows).numpy()
+
+    def _run(self) -> Run:
+        config = {name: value for name, value in self.get_params(deep=False).items() if name not in NOT_LEARNED}
+        return Run(
+            self.run_folder, config={"method": self.kind, **config}, device=self.device, precision=self.precision,
+            random_state=self.random_state, progress=self.progress,
+        )  # fmt: skip
+
+    def _optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.SGD(
+            network.parameters(), lr=self.lr, momentum=self.momentum, dampening=self.dampening,
+            weight_decay=self.weight_decay,
+        )  # fmt: skip
+
+    def _fit_features(self, features: np.ndarray) -> None:
+        robust_settings = LinkageSettings(n_clusters=self.n_clusters)
+        robust, of_robust = linkage_answer(features, robust_settings)
+        rc, of_rc = linkage_answer(features, self._paper())
+        sf = answer_by_neighbors(features, self.recurrent_labels_, self.n_neighbors)
+        self.answers_ = {"sf": sf, "rc": rc, "robust": robust}
+        self.assigned_ = "sf" if self.result == "sf" else "rc" if self.linkage == "paper" else "robust"
+        self.assigned_because_ = WHY[self.assigned_]
+        self.labels_, self.confidence_ = self.answers_[self.assigned_]
+        self.n_clusters_ = int(self.labels_.max()) + 1
+        chosen = of_rc if self.assigned_ == "rc" else of_robust
+        assert chosen.neighbors is not None
+        self.smallest_variance_ = smallest_variance(chosen.neighbors.sq_distances)
+        for name, value in linkage_attributes(chosen, self.n_clusters_).items():
+            setattr(self, name, value)
+        if self.assigned_ == "robust":
+            for category, sentence in reservations(of_robust, robust_settings):
+                warnings.warn(sentence, category, stacklevel=4)
+
+    def _memberships(self, features: np.ndarray) -> np.ndarray:
+        return memberships_by_neighbors(
+            features, self.embedding_, self.labels_, n_neighbors=self.n_neighbors_,
+            smallest_variance=self.smallest_variance_,
+        )  # fmt: skip
+
+    def _fitted_tensors(self) -> dict[str, np.ndarray]:
+        return {"smallest_variance": np.array([self.smallest_variance_]), "n_neighbors": np.array([self.n_neighbors_])}
+
+    def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        self.smallest_variance_ = float(tensors["smallest_variance"][0])
+        self.n_neighbors_ = int(tensors["n_neighbors"][0])
+
+
+def after_period(n: int, k: int, eta: float) -> int:
+    """Clusters left of ``n`` after one period: ceil(eta n) merge, but never below ``k`` (jule.md B1)."""
+    return max(n - math.ceil(eta * n), k)
+
+
+def n_periods(n: int, k: int, eta: float) -> int:
+    """Periods until ``n`` clusters are ``k``; at least one, so that the network learns at all."""
+    periods = 1
+    while (n := after_period(n, k, eta)) > k:
+        periods += 1
+    return periods

@@ -1,0 +1,32 @@
+"""What an embedding looks like at a moment of a training: three principal components and the clusters of the moment."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from coterie.graphs.reduce import principal_axes, project
+
+MOST = 2_000  # images in a snapshot
+
+
+class Snapshot(NamedTuple):
+    """positions (m, 3) float32, labels (m,) int64 of m evenly spaced images, when ``n_clusters`` were left."""
+
+    title: str
+    positions: np.ndarray
+    labels: np.ndarray
+    n_clusters: int
+
+
+def snapshot(title: str, embedding: np.ndarray, labels: np.ndarray) -> Snapshot:
+    """A snapshot of ``embedding`` (n, d >= 3) in which the clusters are ``labels`` (n,); the components are fitted on
+    it alone (jule.md D4).
+    """
+    rows = slice(None, None, -(-len(embedding) // MOST))
+    positions = project(embedding[rows], *principal_axes(embedding, 3))
+    return Snapshot(title, positions, labels[rows], int(labels.max()) + 1)
+
+
+def plain(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot as a checkpoint holds it; ``Snapshot(**plain(s))`` is ``s``."""
+    return snapshot._asdict()
