@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from coterie.cli.clusterers import make_clusterer, trains
 from coterie.cli.options import (
     Background,
     Device,
@@ -21,6 +22,8 @@ from coterie.cli.options import (
     MinClusterSize,
     Neighbors,
     Refine,
+    Scale,
+    Search,
     Size,
     Source,
     Stop,
@@ -34,7 +37,16 @@ from coterie.cli.options import (
     parse_size,
 )  # fmt: skip
 from coterie.cli.targets import default_run_folder, refuse_inside, refuse_taken
-from coterie.cli.terminal import DONE_WITH_WARNINGS, note, noted_warnings, say
+from coterie.cli.terminal import DONE_WITH_WARNINGS, note, noted_logs, noted_warnings, say
+from coterie.cli.training_options import (
+    Assign,
+    BatchSize,
+    Epochs,
+    LearningRate,
+    Precision,
+    Set,
+    TensorBoard,
+)
 from coterie.errors import ClusterCountWarning, ConfigError
 from coterie.images.options import MAX_PIXELS
 
@@ -42,7 +54,7 @@ from coterie.images.options import MAX_PIXELS
 def cluster(
     path: Source,
     k: Annotated[str, typer.Option("-k", "--n-clusters", help="How many groups, or auto.")] = "auto",
-    method: Annotated[str, typer.Option(help="gdl (graph degree linkage) or kmeans; see `coterie methods`.")] = "gdl",
+    method: Annotated[str, typer.Option(help="How to group; `coterie methods` lists what there is.")] = "gdl",
     features: Annotated[
         str, typer.Option(help="auto, pixels, efficientnet-lite0, or a .npy with one row per image.")
     ] = "auto",
@@ -60,12 +72,19 @@ def cluster(
     max_bad: MaxBad = 0.5,
     workers: Workers = -1,
     follow_links: FollowLinks = False,
-    neighbors: Neighbors = "auto",
-    scale: Annotated[str, typer.Option(help="gdl: local or global scale of the affinity.")] = "local",
-    search: Annotated[str, typer.Option(help="gdl: auto, exact, faiss, ivf, hnsw or nndescent.")] = "auto",
-    stop: Stop = "sized",
-    min_cluster_size: MinClusterSize = "auto",
-    refine: Refine = 1,
+    neighbors: Neighbors = None,
+    scale: Scale = None,
+    search: Search = None,
+    stop: Stop = None,
+    min_cluster_size: MinClusterSize = None,
+    refine: Refine = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    lr: LearningRate = None,
+    precision: Precision = None,
+    assign: Assign = None,
+    set_: Set = None,
+    tensorboard: TensorBoard = False,
     map_: Annotated[str, typer.Option("--map", help="The 2-D map: auto, pca or umap.")] = "auto",
     force: Force = False,
     strict: Strict = False,
@@ -75,13 +94,19 @@ def cluster(
 
     with noted_warnings() as noted:
         asked = {
-            "n_clusters": parse_count("-k", k, "a number of clusters"),
-            "n_neighbors": parse_count("--neighbors", neighbors, "a number of neighbours"),
-            "min_cluster_size": parse_count("--min-cluster-size", min_cluster_size, "a number of images"),
-            "scale": scale, "search": search, "stop": stop, "refine": refine,
+            "n_clusters": parse_count("-k", k, "a number of clusters"), "device": parse_device(device),
+            "random_state": seed,
         }  # fmt: skip
-        how = {"features": parse_features(features), "device": parse_device(device), "random_state": seed}
-        model = make_clusterer(method, asked | how)
+        given = {
+            "features": parse_features(features) if features != "auto" else None,
+            "neighbors": neighbors and parse_count("--neighbors", neighbors, "a number of neighbours"),
+            "scale": scale, "search": search, "stop": stop, "refine": refine,
+            "min_cluster_size":
+                min_cluster_size and parse_count("--min-cluster-size", min_cluster_size, "a number of images"),
+            "epochs": epochs, "batch_size": batch_size, "lr": lr, "precision": precision, "assign": assign,
+            "tensorboard": tensorboard or None,
+        }  # fmt: skip
+        model = make_clusterer(method, asked, given, set_)
         reading = {
             "size": parse_size(size), "fit": fit, "grey": "auto" if grey is None else grey, "background": background,
             "max_pixels": max_pixels, "max_bad": max_bad, "workers": worker_count(workers),
@@ -89,7 +114,7 @@ def cluster(
         }  # fmt: skip
         target = out or default_run_folder(path)
         known = parse_classes(classes) if classes else None
-        job = Job(path, target, method, model, reading, known, seed, parse_map(map_))
+        job = Job(path, target, method, model, reading, known, seed, parse_map(map_), force)
         refuse_inside(target, path)
         refuse_taken(target, force=force)
         run(job, noted)
@@ -109,30 +134,14 @@ class Job:
     classes: str | None
     seed: int
     map: str
-
-
-def make_clusterer(method: str, asked: dict[str, Any]) -> Any:
-    """The clusterer called ``method``, with those of the asked parameters that it has; checked before any image is
-    read.
-    """
-    from coterie.classical import CLASSICAL
-    from coterie.methods import METHODS
-
-    known = CLASSICAL | METHODS
-    if method not in known:
-        raise ConfigError(f"--method {method!r} is not known; expected one of {', '.join(known)}")
-    model = known[method]()
-    own = model.get_params()
-    if asked["n_clusters"] == "auto" and own["n_clusters"] != "auto":
-        raise ConfigError(f"-k auto is not possible with --method {method}; give a whole number of at least 1")
-    model.set_params(**{name: value for name, value in asked.items() if name in own})
-    model.check_parameters()
-    return model
+    force: bool
 
 
 def run(job: Job, noted: list[dict[str, str]]) -> None:
     """Does the job and says what came out; ``noted`` holds the warnings given so far and fills with more."""
+    from coterie.cli.run_info import settings
     from coterie.cli.run_writer import RunWriter
+    from coterie.cli.training_folder import TrainingFolder
     from coterie.files.folders import probe_writable
     from coterie.files.lock import RunLock
 
@@ -142,10 +151,12 @@ def run(job: Job, noted: list[dict[str, str]]) -> None:
         with RunLock(job.out):
             writer = RunWriter(job.out, noted)
             began = time.perf_counter()
+            training = TrainingFolder(job.out, {"method": job.method, **settings(job.model)}, force=job.force)
+            training.check()
             store = _read(job, writer)
             _check(job, store)
-            _group(job, writer, store)
-            scores = writer.write(job, store)
+            _group(job, writer, store, training)
+            scores = writer.write(job, store, training)
     except BaseException:
         if is_new:
             with suppress(OSError):  # it holds what was finished
@@ -171,7 +182,7 @@ def _read(job: Job, writer: Any) -> Any:
 
 def _check(job: Job, store: Any) -> None:
     """Raises for what does not fit the images that were read, before the long work on them starts."""
-    from coterie.cli.run_writer import known_classes
+    from coterie.cli.scoring import known_classes
 
     k = job.model.n_clusters
     if k != "auto" and k > len(store):
@@ -182,12 +193,42 @@ def _check(job: Job, store: Any) -> None:
         known_classes(store.names, job.classes)
 
 
-def _group(job: Job, writer: Any, store: Any) -> None:
-    job.model.fit(store)
-    writer.timings |= job.model.timings_
-    described = job.model.extractor_.name
-    found = _counted(job.model.n_clusters_, "group")
-    say(f"found {found} by {job.method} on {described}{_chosen(getattr(job.model, 'choice_', None))}")
+def _group(job: Job, writer: Any, store: Any, training: Any) -> None:
+    from coterie.cli.run_info import features_used
+
+    model = job.model
+    began = time.perf_counter()
+    if trains(model):
+        _train(job, store, training)
+    else:
+        model.fit(store)
+    writer.timings |= getattr(model, "timings_", None) or {"training": time.perf_counter() - began}
+    described = f" on {features_used(model)}" if features_used(model) else ""
+    found = _counted(model.n_clusters_, "group")
+    say(f"found {found} by {job.method}{described}{_chosen(getattr(model, 'choice_', None))}")
+    if getattr(model, "answers_", None):
+        _say_answers(model)
+
+
+def _train(job: Job, store: Any, training: Any) -> None:
+    from coterie.cli.run_info import OF_THE_COMMAND, mark_info
+
+    model = job.model
+    with training.training(mark_info(job, store, job.out)), noted_logs():
+        model.set_params(run_folder=str(training.path), progress=True)
+        model.fit(store)
+    own = model.get_params()
+    model.set_params(**{name: value for name, value in OF_THE_COMMAND.items() if name in own})
+
+
+def _say_answers(model: Any) -> None:
+    from coterie.cli.learned_parts import answers_info
+
+    info = answers_info(model)
+    say(f"answer {info['chosen']}: {info['because']}")
+    others = [f"{row['name']} {row['ari']:.3f}" for row in info["answers"] if row["name"] != info["chosen"]]
+    if others:
+        say(f"agreement of the other answers with it (ARI): {', '.join(others)}")
 
 
 def _chosen(choice: Any) -> str:

@@ -1,12 +1,15 @@
 """`coterie evaluate RUN --classes classes.csv`: how well the groups match known classes."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from coterie.cli.options import RunArgument, parse_classes
 from coterie.cli.terminal import noted_warnings, say
+
+if TYPE_CHECKING:
+    from coterie.files.run_folder import RunFolder
 
 
 def evaluate(
@@ -14,17 +17,44 @@ def evaluate(
     classes: Annotated[str, typer.Option(help="Known classes: a CSV (path,class), or `folders`.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Score the groups of RUN against known classes: ACC, NMI, ARI, purity, BCubed, uniformity."""
-    from coterie.cli.run_writer import score
+    """Score the groups of RUN against known classes: ACC, NMI, ARI, purity, BCubed, uniformity.
+
+    Where a deep method came to several answers, each is scored; the chosen one stands first.
+    """
     from coterie.files.run_folder import RunFolder
 
     folder = RunFolder.open(run)
     with noted_warnings():
-        scores = score(folder.names, folder.labels, parse_classes(classes))
+        scores, of_answers = _scores(folder, parse_classes(classes))
     if as_json:
-        for line in json.dumps(scores, indent=2).splitlines():
+        for line in json.dumps(scores | ({"answers": of_answers} if of_answers else {}), indent=2).splitlines():
             say(line)
         return
-    width = max(len(name) for name in scores)
+    _say_table(scores, of_answers)
+
+
+def _scores(folder: "RunFolder", classes: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The scores of the groups, and those of each answer by its name, the chosen one first."""
+    from coterie.cli.scoring import known_classes, score
+
+    known, counts = known_classes(folder.names, classes)
+    answers = folder.answers or {}
+    chosen = folder.info.get("answers", {}).get("chosen")
+    of_answers = {name: score(answers[name], known) for name in sorted(answers, key=lambda name: name != chosen)}
+    return score(folder.labels, known) | counts, of_answers
+
+
+def _say_table(scores: dict[str, Any], of_answers: dict[str, dict[str, Any]]) -> None:
+    width = max(map(len, scores))
+    columns = [max(len(name), 6) for name in of_answers] or [0]
+    lines = [["", *of_answers]] if of_answers else []
     for name, value in scores.items():
-        say(f"{name:<{width}}  {f'{value:.4f}' if isinstance(value, float) else value}")
+        of_each = [own[name] for own in of_answers.values() if name in own]  # a count is the same for all
+        lines.append([name, *map(_written, of_each or [value])])
+    for line in lines:
+        cells = (cell.ljust(size) for cell, size in zip(line, [width, *columns], strict=False))
+        say("  ".join(cells).rstrip())
+
+
+def _written(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -23,10 +23,25 @@ MaxPixels = Annotated[int, typer.Option(help="Images with more pixels are skippe
 MaxBad = Annotated[float, typer.Option(help="Stop when a larger share of the files cannot be read.")]
 Workers = Annotated[int, typer.Option(help="Threads that decode; -1 for one per core.")]
 FollowLinks = Annotated[bool, typer.Option("--follow-links", help="Also walk into folders that are links.")]
-Neighbors = Annotated[str, typer.Option(help="gdl: neighbours each image is linked to, or auto.")]
-Stop = Annotated[str, typer.Option(help="gdl: sized (small fragments join others) or plain (they count as groups).")]
-MinClusterSize = Annotated[str, typer.Option(help="gdl: images a group needs to count with --stop sized, or auto.")]
-Refine = Annotated[int, typer.Option(help="gdl: rounds in which each image moves to where most of its edges lead.")]
+# None where an option was not given: the method's own default, which gdl shares with what is shown here.
+Neighbors = Annotated[
+    str | None, typer.Option(help="gdl: neighbours each image is linked to, or auto.", show_default="auto")
+]
+Scale = Annotated[str | None, typer.Option(help="gdl: local or global scale of the affinity.", show_default="local")]
+Search = Annotated[
+    str | None, typer.Option(help="gdl: auto, exact, faiss, ivf, hnsw or nndescent.", show_default="auto")
+]
+Stop = Annotated[
+    str | None,
+    typer.Option(help="gdl: sized (small fragments join others) or plain (they count).", show_default="sized"),
+]
+MinClusterSize = Annotated[
+    str | None, typer.Option(help="gdl: images a group needs to count with --stop sized, or auto.", show_default="auto")
+]
+Refine = Annotated[
+    int | None,
+    typer.Option(help="gdl: rounds in which each image moves to where most of its edges lead.", show_default="1"),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 when files were skipped or a warning was given.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]

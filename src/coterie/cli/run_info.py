@@ -10,25 +10,22 @@ from typing import Any
 import numpy as np
 
 from coterie import __version__
+from coterie.cli.learned_parts import answers_info
 from coterie.images.store import ImageStore
 
 FORMAT_VERSION = 1
+# Where and how a training tells of itself: said by the command, no part of the settings or of the model that is saved.
+OF_THE_COMMAND = {"run_folder": None, "progress": False, "tensorboard": False}
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "pillow")
 
 
 def run_info(job: Any, store: ImageStore, folder: Path) -> dict[str, Any]:
     """The content of run.json for a finished ``job`` on ``store``, written to ``folder``."""
     model = job.model
-    info = {
-        "format": "coterie run",
-        "format_version": FORMAT_VERSION,
-        "status": "complete",
-        "coterie": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source": job.source,
-        "source_from_run": _relative(job.source, folder),
-        "method": job.method,
-        "config": _config(job),
+    used = features_used(model)
+    info = _begun(job, folder, "complete") | {
+        "created": _now(),
+        "config": _config(job) | ({"features_used": used} if used else {}),
         "images": _images(store),
         "clusters": {"n": model.n_clusters_, "sizes": np.bincount(model.labels_).tolist()},
         "versions": versions(),
@@ -37,7 +34,27 @@ def run_info(job: Any, store: ImageStore, folder: Path) -> dict[str, Any]:
         info["linkage"] = linkage_info(model)
     if (choice := getattr(model, "choice_", None)) is not None:
         info["choice"] = _choice(choice)
+    if getattr(model, "answers_", None):
+        info["answers"] = answers_info(model)
     return info
+
+
+def mark_info(job: Any, store: ImageStore, folder: Path) -> dict[str, Any]:
+    """The content of run.json while the ``job`` on ``store`` is under way: what the same command goes on from."""
+    images = {"n": len(store), "fingerprint": store.fingerprint}
+    return _begun(job, folder, "running") | {"began": _now(), "config": _config(job), "images": images}
+
+
+def settings(model: Any) -> dict[str, Any]:
+    """The parameters of ``model`` as JSON holds them, without those that say where and how it tells of itself."""
+    parameters = model.get_params(deep=False).items()
+    return {name: _plain(value) for name, value in parameters if name not in OF_THE_COMMAND}
+
+
+def features_used(model: Any) -> str:
+    """What the images were compared by; "" for a method that learns it."""
+    extractor = getattr(model, "extractor_", None)
+    return str(extractor.name) if extractor is not None else ""
 
 
 def linkage_info(model: Any) -> dict[str, Any]:
@@ -79,9 +96,24 @@ def _choice(choice: Any) -> dict[str, Any]:
     }
 
 
+def _begun(job: Any, folder: Path, status: str) -> dict[str, Any]:
+    return {
+        "format": "coterie run",
+        "format_version": FORMAT_VERSION,
+        "status": status,
+        "coterie": __version__,
+        "source": job.source,
+        "source_from_run": _relative(job.source, folder),
+        "method": job.method,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def _config(job: Any) -> dict[str, Any]:
-    parameters = {name: _plain(value) for name, value in job.model.get_params(deep=False).items()}
-    return parameters | {"features_used": job.model.extractor_.name, "seed": job.seed, "map": job.map}
+    return settings(job.model) | {"seed": job.seed, "map": job.map}
 
 
 def _images(store: ImageStore) -> dict[str, Any]:
@@ -106,4 +138,6 @@ def _relative(source: str, folder: Path) -> str | None:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -11,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from coterie import __version__
-from coterie.cli.run_info import FORMAT_VERSION, run_info
-from coterie.errors import ClassesWarning, ConfigError
+from coterie.cli.learned_parts import FILES, with_scores, write_learned_parts
+from coterie.cli.run_info import mark_info, run_info
+from coterie.cli.scoring import known_classes, score
+from coterie.cli.training_folder import TENSORBOARD, TrainingFolder
 from coterie.files.atomic import remove_leftovers, write_json, write_npy, write_npz
 from coterie.files.csv_files import write_csv
 from coterie.files.escape import escape_name
 from coterie.images.store import ImageStore
 
-PARTS = ("assignments.csv", "skipped.csv", "embedding.npy", "linkage.npz", "map.npy", "page.html")
-FOLDERS = ("thumbnails", "model")
+PARTS = ("assignments.csv", "skipped.csv", "embedding.npy", "linkage.npz", "map.npy", "page.html", *FILES)
+FOLDERS = ("thumbnails", "model", TENSORBOARD)
 N_SHOWN = 24  # images of each group, half central and half doubtful, that always get a thumbnail
 
 
@@ -32,9 +32,8 @@ class RunWriter:
         self.noted = noted
         self.timings: dict[str, float] = {}
 
-    def begin(self) -> None:
+    def begin(self, mark: dict[str, Any]) -> None:
         """Takes away the parts of an earlier run; run.json says so first, so that no reader takes it for whole."""
-        mark = {"format": "coterie run", "format_version": FORMAT_VERSION, "status": "running", "coterie": __version__}
         write_json(self.folder / "run.json", mark)
         for name in PARTS:
             (self.folder / name).unlink(missing_ok=True)
@@ -49,29 +48,35 @@ class RunWriter:
         yield
         self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - began
 
-    def write(self, job: Any, store: ImageStore) -> dict[str, Any] | None:
-        """Everything a run folder holds; the scores, when classes were given."""
-        from coterie.report.page import write_page
-
-        self.begin()  # only now: a run that fails before has not touched the one it replaces
+    def write(self, job: Any, store: ImageStore, training: TrainingFolder) -> dict[str, Any] | None:
+        """Everything a run folder holds; the scores, when classes were given. ``training`` goes when it is whole."""
+        # only now: a run that fails before has not touched the one it replaces
+        self.begin(mark_info(job, store, self.folder))
         model = job.model
         with self.stage("write tables and model"):
             self._write_tables(store, model)
             self._write_arrays(model)
+            write_learned_parts(self.folder, model)
             model.save(self.folder / "model")
         with self.stage("map"):
             self._write_map(model.embedding_, job.map, job.seed)
         with self.stage("thumbnails"):
             self._write_thumbnails(store, model)
-        scores = score(store.names, model.labels_, job.classes) if job.classes else None
         info = run_info(job, store, self.folder) | {"warnings": self.noted}
-        if scores is not None:
-            info["scores"] = scores
+        if job.classes:
+            info |= scored(info, model, store.names, job.classes)
+        training.finish()
+        self._write_info_and_page(info)
+        training.remove()
+        return info.get("scores")
+
+    def _write_info_and_page(self, info: dict[str, Any]) -> None:
+        from coterie.report.page import write_page
+
         write_json(self.folder / "run.json", info | {"timings": self._rounded_timings()})
         with self.stage("page"):
             write_page(self.folder)
         write_json(self.folder / "run.json", info | {"timings": self._rounded_timings()})
-        return scores
 
     def _write_tables(self, store: ImageStore, model: Any) -> None:
         rows = zip(store.names, model.labels_.tolist(), model.confidence_.tolist(), strict=True)
@@ -113,38 +118,11 @@ class RunWriter:
         return {name: round(seconds, 3) for name, seconds in self.timings.items()}
 
 
-def score(names: list[str], labels: np.ndarray, classes: str) -> dict[str, Any]:
-    """The scores of ``labels`` against known classes: a CSV file, or ``folders`` for the folder each image lies in."""
-    from coterie.metrics import score_all
-
+def scored(info: dict[str, Any], model: Any, names: list[str], classes: str) -> dict[str, Any]:
+    """The entries of run.json with scores: those of the groups, and those of each answer where there are several."""
     known, counts = known_classes(names, classes)
-    return dict(score_all(known[known >= 0], labels[known >= 0])) | counts
-
-
-def known_classes(names: list[str], classes: str) -> tuple[np.ndarray, dict[str, int]]:
-    """The class of each image, (n,) int64 with -1 where unknown, and the counts of what matched.
-
-    Raises ClassesError when the file matches no image, ConfigError when there is only one folder. Warns with
-    ClassesWarning of images without a class, and of classes whose scores say nothing.
-    """
-    from coterie.files.classes_file import match_classes
-
-    if classes == "folders":
-        folders = np.array([str(Path(name).parent) for name in names])
-        class_names, known = np.unique(folders, return_inverse=True)
-        if len(class_names) < 2:
-            raise ConfigError("--classes folders needs images in at least two folders; all of them lie in one")
-        return known.astype(np.int64), {}
-    match = match_classes(names, Path(classes))
-    _warn_of_classes(match.n_matched, len(names), len(match.class_names), classes)
-    return match.classes, {"matched": match.n_matched, "without_class": match.n_missing, "unused_rows": match.n_extra}
-
-
-def _warn_of_classes(n_matched: int, n: int, n_classes: int, path: str) -> None:
-    if n_matched < n:
-        sentence = f"{path} has a class for {n_matched:,} of the {n:,} images; the scores are of those alone"
-        warnings.warn(sentence, ClassesWarning, stacklevel=3)
-    if n_classes in (1, n_matched):
-        many = "one class" if n_classes == 1 else "a class of its own"
-        sentence = f"{path} puts every image into {many}, so the scores say little"
-        warnings.warn(sentence, ClassesWarning, stacklevel=3)
+    found: dict[str, Any] = {"scores": score(model.labels_, known) | counts}
+    if "answers" in info:
+        scores = {name: score(answer.labels, known) for name, answer in model.answers_.items()}
+        found["answers"] = with_scores(info["answers"], scores)
+    return found

@@ -1,15 +1,18 @@
 """What the commands print, and how: plain lines that survive any terminal."""
 
+import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, NoReturn, TextIO
 
 from coterie.errors import CoterieWarning
 
 LONG_LIST = 5
+# What a training says before it starts and when a signal comes. What it says of each epoch stands in its progress bar.
+TOLD_BY = ("coterie.methods", "coterie.training.memory_estimate", "coterie.training.signals")
 DONE_WITH_WARNINGS = 3  # the exit code of --strict
 
 
@@ -26,8 +29,9 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """One line beside the result, on standard error."""
-    _print_line(text, sys.stderr)
+    """One line beside the result, on standard error, above a progress bar that stands there."""
+    with _bar_aside():
+        _print_line(text, sys.stderr)
 
 
 def fail(text: str, code: int) -> NoReturn:
@@ -41,6 +45,11 @@ def _print_line(text: str, stream: TextIO) -> None:
         print(printable(text), file=stream, flush=True)
     except BrokenPipeError:  # the reader (head, less) has gone; the work it was told about still gets done
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _bar_aside() -> AbstractContextManager[None]:
+    bars = sys.modules.get("tqdm")  # imported where there is a bar
+    return bars.tqdm.external_write_mode(file=sys.stderr) if bars else nullcontext()
 
 
 def printable(text: str) -> str:
@@ -81,3 +90,25 @@ def noted_warnings() -> Iterator[list[dict[str, str]]]:
         usual = warnings.showwarning
         warnings.showwarning = show
         yield noted
+
+
+class _Told(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(RuntimeError):  # a signal came in the middle of writing another line
+            note(record.getMessage())
+
+
+@contextmanager
+def noted_logs() -> Iterator[None]:
+    """Shows what the library logs for a person while it trains."""
+    handler, loggers = _Told(), [logging.getLogger(name) for name in TOLD_BY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)

@@ -1,0 +1,44 @@
+"""The parts of a run folder that a deep method adds: its answers, the figures of its training, and its snapshots."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coterie.files.atomic import write_npz, write_text
+from coterie.files.snapshots import write_snapshots
+from coterie.metrics import agreement
+
+FILES = ("answers.npz", "metrics.jsonl", "snapshots.npz")
+
+
+def write_learned_parts(folder: Path, model: Any) -> None:
+    """Writes what the fitted ``model`` has of them into ``folder``; nothing for a method that does not train."""
+    if answers := getattr(model, "answers_", None):
+        labels = {name: np.asarray(answer.labels, dtype=np.int64) for name, answer in answers.items()}
+        write_npz(folder / "answers.npz", **labels)
+    if records := getattr(model, "training_", None):
+        write_text(folder / "metrics.jsonl", "".join(json.dumps(record, allow_nan=False) + "\n" for record in records))
+    if snapshots := getattr(model, "snapshots_", None):
+        write_snapshots(folder / "snapshots.npz", snapshots)
+
+
+def answers_info(model: Any) -> dict[str, Any]:
+    """What run.json says of the answers: which was chosen and why, and how far each agrees with it."""
+    return {
+        "chosen": model.assigned_,
+        "because": model.assigned_because_,
+        "answers": [_answer(name, answer.labels, model.labels_) for name, answer in model.answers_.items()],
+    }
+
+
+def with_scores(answers: Mapping[str, Any], scores: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The entry ``answers`` of run.json with the ``scores`` of each answer, by its name."""
+    rows = [row | {"scores": scores[row["name"]]} for row in answers["answers"]]
+    return {**answers, "answers": rows}
+
+
+def _answer(name: str, labels: np.ndarray, chosen: np.ndarray) -> dict[str, Any]:
+    return {"name": name, "n_clusters": len(np.unique(labels)), "ari": round(agreement(chosen, labels), 4)}
