@@ -12,7 +12,7 @@ import pytest
 from cli.runner import Done, python_process, run_process
 
 Command = Callable[..., Done]
-COMMANDS = ["cluster", "predict", "evaluate", "view", "export", "check", "methods"]
+COMMANDS = ["cluster", "predict", "evaluate", "view", "export", "check", "methods", "reproduce"]
 HEAVY = ["torch", "numpy", "sklearn", "scipy", "numba", "tqdm", "jinja2", "rich"]
 
 

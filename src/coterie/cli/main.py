@@ -17,6 +17,7 @@ from coterie.cli.evaluate import evaluate
 from coterie.cli.export import export
 from coterie.cli.methods import methods
 from coterie.cli.predict import predict
+from coterie.cli.reproduce import reproduce
 from coterie.cli.terminal import fail, make_printable
 from coterie.cli.view import view
 from coterie.errors import CoterieError
@@ -44,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (cluster, predict, evaluate, view, export, check, methods):
+for command in (cluster, predict, evaluate, view, export, check, methods, reproduce):
     app.command()(command)
 
 
