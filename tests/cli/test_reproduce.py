@@ -20,7 +20,7 @@ def test_a_recipe_gives_records_a_summary_and_a_table(coterie: Command) -> None:
     assert lines[1].startswith("the one run: ACC 0.8")
     assert lines[2].split() == ["answer", "score", "n", "min", "median", "max", "mean", "sd"]
     assert [line.split()[:3] for line in lines[3:5]] == [["labels", "*", "ACC"], ["NMI", "1", lines[4].split()[2]]]
-    assert lines[6] == "* chosen by the method itself, without labels (labels 1 of 1)"
+    assert lines[6] == "* the method's only answer, found without labels"
     assert lines[-1] == f"the records are in {Path('reproduced/gdl-digits')}"
     summary = json.loads(Path("reproduced/gdl-digits/summary.json").read_text())
     assert summary["seeds"] == [None]
@@ -125,3 +125,10 @@ def write_recipe(n_init: int) -> Path:
         f'[method]\nname = "kmeans"\n[method.parameters]\nfeatures = "pixels"\nn_init = {n_init}\n'
     )
     return path
+
+
+def test_a_method_with_several_answers_says_how_often_it_chose_which() -> None:
+    from coterie.cli.reproduce import _selection
+
+    summary = {"answers": {"rc": {}, "sf": {}}, "chosen": {"rc": 2, "sf": 1}, "runs": [{}, {}, {}]}
+    assert _selection(summary) == "chosen by the method itself, without labels: rc in 2, sf in 1 of 3"

@@ -112,13 +112,19 @@ def _show(summary: Mapping[str, Any]) -> None:
 
     for line in _aligned(table(summary)):
         say(line)
-    by_name = ", ".join(f"{name} {count}" for name, count in summary["chosen"].items())
-    say(f"* chosen by the method itself, without labels ({by_name} of {len(summary['runs'])})")
+    say(f"* {_selection(summary)}")
     if summary["published"]:
         say(_published(summary["published"]))
     memory = summary["peak_memory_gb"]
     held = "" if memory is None else f", at most {memory:.2f} GB of memory"
     say(f"{summary['seconds']['median']:,.1f} s a seed{held}")
+
+
+def _selection(summary: Mapping[str, Any]) -> str:
+    if len(summary["answers"]) == 1:
+        return "the method's only answer, found without labels"
+    by_name = ", ".join(f"{name} in {count}" for name, count in summary["chosen"].items())
+    return f"chosen by the method itself, without labels: {by_name} of {len(summary['runs'])}"
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
