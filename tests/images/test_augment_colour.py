@@ -13,7 +13,7 @@ from PIL import Image
 
 from coterie.images.augment import Augmentation
 from coterie.images.blur import Blur, blur
-from coterie.images.colour import Gamma, Grey, Jitter, blend_in_turn, grey_of, jitter, turn_hue
+from coterie.images.colour import Gamma, Grey, Jitter, blend_, grey_of, jitter_, turn_hue
 from coterie.images.draws import Draws
 from coterie.images.noise import Noise
 
@@ -41,7 +41,7 @@ def colours(b: int = 24, channels: int = 3, side: int = 12, seed: int = 1) -> to
 @pytest.mark.parametrize("channels", [1, 3])
 def test_brightness_contrast_and_saturation_are_kornias(which: int, channels: int) -> None:
     images, factors = colours(channels=channels), 2 * torch.rand(24, 3, generator=generator())
-    ours = blend_in_turn(images, factors, torch.full((24,), which))
+    ours = blend_(images.clone(), factors, torch.full((24,), which))
     theirs = images if channels == 1 and which == 2 else ADJUST[which](images, factors[:, which])
     torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-6)
 
@@ -70,7 +70,7 @@ def test_jitter_is_kornias_in_the_order_of_each_image(b: int) -> None:
     images, draws = colours(b), Draws(b, CPU, generator(4))
     factors, order = draws.uniform((0.6, 1.4), columns=3), draws.orders(3)
     turns = draws.uniform((-0.4, 0.4))
-    ours = jitter(images, factors, order, turns)
+    ours = jitter_(images.clone(), factors, order, turns)
     for i in range(b):
         hue_after = next(stage for stage in range(4) if i < b * (stage + 1) // 4)
         steps = order[i].tolist()
@@ -83,16 +83,10 @@ def test_jitter_is_kornias_in_the_order_of_each_image(b: int) -> None:
         torch.testing.assert_close(ours[i : i + 1], expected, rtol=0, atol=2e-5)
 
 
-def test_jitter_leaves_its_images_alone() -> None:
-    images, before = colours(), colours()
-    jitter(images, torch.full((24, 3), 0.5), Draws(24, CPU, generator()).orders(3), torch.full((24,), 0.3))
-    assert torch.equal(images, before)
-
-
 def test_neutral_factors_are_the_identity() -> None:
     order = Draws(24, CPU, generator()).orders(3)
-    result = jitter(colours(), torch.ones(24, 3), order, torch.zeros(24))
-    torch.testing.assert_close(result, colours(), rtol=0, atol=1e-6)
+    result = jitter_(colours(), torch.ones(24, 3), order, torch.zeros(24))
+    torch.testing.assert_close(result, colours(), rtol=0, atol=4e-6)
 
 
 def test_jitter_spares_the_share_of_images_it_should_and_puts_each_result_in_its_own_row() -> None:

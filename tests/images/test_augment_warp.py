@@ -13,7 +13,7 @@ from scipy.stats import ks_2samp
 
 from coterie.images.augment import Augmentation
 from coterie.images.draws import Draws
-from coterie.images.warp import Outside, Placement, Warp, background, warp, warp_matrix
+from coterie.images.warp import Outside, Placement, Warp, background, warp, warp_matrix, warp_places
 
 CPU = torch.device("cpu")
 
@@ -54,6 +54,12 @@ def test_a_warp_without_ranges_is_the_identity(outside: Outside, shape: tuple[in
     images = noise(6, 3, *shape)
     result = Warp(outside=outside)(images, Draws(6, CPU, generator()))
     torch.testing.assert_close(result, images, rtol=0, atol=1e-5)
+
+
+def test_places_are_those_of_torchs_affine_grid() -> None:
+    matrix = torch.randn(5, 2, 3, generator=generator())
+    theirs = torch.nn.functional.affine_grid(matrix, [5, 1, 7, 10], align_corners=False)
+    torch.testing.assert_close(warp_places(matrix, (7, 10)), theirs, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("width", [16, 23])
