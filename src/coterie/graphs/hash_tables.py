@@ -140,10 +140,17 @@ def find_or_add(tables: Tables, table: Integer, key: Integer) -> Integer:
 
 @compiled
 def remove(tables: Tables, table: Integer, key: Integer) -> None:
-    """Takes ``key`` out of ``table`` if it is there, and closes the gap so that no probe stops early."""
+    """Takes ``key`` out of ``table`` if it is there."""
     index = find(tables, table, key)
-    if index < 0:
-        return
+    if index >= 0:
+        remove_at(tables, table, index)
+
+
+@compiled
+def remove_at(tables: Tables, table: Integer, index: Integer) -> None:
+    """Takes out the entry of ``table`` at ``index``, which ``find`` gave, and closes the gap so that no probe stops
+    early.
+    """
     bits = tables.bits[table]
     start, mask = tables.start[table], (np.int64(1) << bits) - 1
     gap = index - start

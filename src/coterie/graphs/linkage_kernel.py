@@ -24,7 +24,7 @@ Zhang, Wang, Zhao, Tang: Graph degree linkage, ECCV 2012. Yang, Parikh, Batra: J
 import numpy as np
 
 from coterie.graphs.compiled import Integer, compiled
-from coterie.graphs.hash_tables import EMPTY, Tables, find, find_or_add, release, remove, reserve
+from coterie.graphs.hash_tables import EMPTY, Tables, find, find_or_add, release, remove, remove_at, reserve
 from coterie.graphs.heap import Heap, pop, push, reserve_heap
 from coterie.graphs.linkage_state import (
     CONSTANT_RATIO,
@@ -212,8 +212,9 @@ def _absorb_pairs(state: LinkageState, m: Integer, n: Integer, n_touched: Intege
         if i == EMPTY or i == m:  # noqa: PLR1714, SIM109 (numba has no `in` for mixed integers)
             continue
         pairs.values[find_or_add(pairs, m, i), 0] += pairs.values[index, 0]
-        outgoing = pairs.values[find(pairs, i, np.int32(n)), 0]
-        remove(pairs, i, np.int32(n))
+        at = find(pairs, i, np.int32(n))
+        outgoing = pairs.values[at, 0]
+        remove_at(pairs, i, at)
         pairs.values[find_or_add(pairs, i, np.int32(m)), 0] += outgoing
         n_touched = _touch(state, i, n_touched)
     release(pairs, n)

@@ -83,7 +83,10 @@ def affinity_between(state: LinkageState, i: Integer, j: Integer, power: Integer
     to_j, to_i = find(state.pairs, j, i), find(state.pairs, i, j)
     if to_j < 0 or to_i < 0:
         return 0.0
-    return state.pairs.values[to_j, 0] / state.size[j] ** power + state.pairs.values[to_i, 0] / state.size[i] ** power
+    u_j, u_i, size_j, size_i = state.pairs.values[to_j, 0], state.pairs.values[to_i, 0], state.size[j], state.size[i]
+    if power == 1:
+        return u_j / size_j + u_i / size_i
+    return u_j / (size_j * size_j) + u_i / (size_i * size_i)
 
 
 @compiled
