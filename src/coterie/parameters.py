@@ -1,6 +1,7 @@
 """Checks of the parameters that methods have, in the words every method uses."""
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 
@@ -36,3 +37,8 @@ def check_number(
     bounds = [("above", above), ("of at least", least), ("of at most", most)]
     wanted = " and ".join(f"{word} {bound:g}" for word, bound in bounds if np.isfinite(bound))
     raise ConfigError(f"{name} is {value!r}; expected a finite number {wanted}".rstrip())
+
+
+def plain_numbers(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """``parameters`` with NumPy's numbers as Python's, which JSON can hold."""
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in parameters.items()}

@@ -16,6 +16,7 @@ from coterie.images.store import ImageStore
 FORMAT_VERSION = 1
 # Where and how a training tells of itself: said by the command, no part of the settings or of the model that is saved.
 OF_THE_COMMAND = {"run_folder": None, "progress": False, "tensorboard": False}
+LEARNED = "trained"  # images.trained.NAME, whose module imports torch
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "pillow")
 
 
@@ -54,7 +55,7 @@ def settings(model: Any) -> dict[str, Any]:
 def features_used(model: Any) -> str:
     """What the images were compared by; "" for a method that learns it."""
     extractor = getattr(model, "extractor_", None)
-    return str(extractor.name) if extractor is not None else ""
+    return str(extractor.name) if extractor is not None and extractor.name != LEARNED else ""
 
 
 def linkage_info(model: Any) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def linkage_info(model: Any) -> dict[str, Any]:
     info = {
         "n_neighbors": model.n_neighbors_,
         "recall": round(model.recall_, 4),
-        "stop": model.stop if model.stop_ is not None else "plain",
+        "stop": "sized" if model.stop_ is not None else "plain",
         "zero_merges": model.n_zero_merges_,
     }
     if (stop := model.stop_) is not None:

@@ -14,6 +14,7 @@ are what the network is trained on, and its embedding decides which clusters mer
 ``jule.md`` in the docstrings is the specification this was written from; docs/methods/jule.md has its decisions.
 """
 
+import logging
 import math
 import os
 import warnings
@@ -25,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie.clusterer import Clusterer, is_images
-from coterie.errors import ClusterCountWarning, ConfigError
+from coterie.errors import ClusterCountWarning, ConfigError, GraphWarning
 from coterie.graphs.affinity import smallest_variance
 from coterie.graphs.components import nearest_neighbor_clusters
 from coterie.graphs.grouping import LinkageSettings, merge_down
@@ -48,8 +49,12 @@ from coterie.methods.triplets import (
     triplet_loss_of_release,
     uniform_negatives,
 )
-from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
+from coterie.nets.conv_stack import LETTERS, blocks_for, check_blocks
+from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole, plain_numbers
 from coterie.training.run import Run
+from coterie.training.settings import MAY_CHANGE
+
+log = logging.getLogger(__name__)
 
 LR_SLOPE, LR_POWER = 1e-4, 0.75  # the policy "inv" of Caffe (jule.md B2)
 EMBEDDED_AT_ONCE = 500
@@ -207,6 +212,8 @@ class JULE(Clusterer):
 
     def check_parameters(self) -> None:
         check_n_clusters(self.n_clusters)
+        if self.n_clusters == 1:
+            raise ConfigError("n_clusters is 1, and JULE learns by telling clusters apart; ask for 2 or more")
         check_number("eta", self.eta, above=0, most=1)
         for name in ("epochs", "n_neighbors", "n_negatives", "round_epochs"):
             check_whole(name, getattr(self, name))
@@ -222,6 +229,7 @@ class JULE(Clusterer):
         check_number("alpha", self.alpha, above=-1)
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
+        check_blocks(self.blocks)
         if self.anchors_only and self.gamma != 1:
             raise ConfigError(f"anchors_only is the gradient of the Torch release at gamma = 1, not at {self.gamma:g}")
 
@@ -231,26 +239,31 @@ class JULE(Clusterer):
         self.store_ = store = open_images(X)
         self._check_count(len(store))
         self.image_options_ = store.options
-        architecture = {
-            "network": "conv_stack", "shape": list(store.shape), "blocks": self.blocks, "padding": self.padding,
-            "bn_weight": self.bn_weight,
-        }  # fmt: skip
-        network = build_network(architecture)
-        embedding = self._train(network, store)
-        self.extractor_ = TrainedNetwork(network, architecture, next(network.parameters()).device)
+        embedding = self._train(store)
         self.n_features_in_ = embedding.shape[1]
         return embedding
 
-    def _train(self, network: nn.Module, store: ImageStore) -> np.ndarray:
+    def _architecture(self, shape: tuple[int, int, int]) -> dict[str, Any]:
+        """What the network is built from, with the blocks that "auto" means for images of ``shape`` (c, h, w)."""
+        blocks = blocks_for(shape) if self.blocks == "auto" else self.blocks
+        log.info("network: blocks %s (%s) for images of %d x %d pixels", blocks, LETTERS, *shape[1:])
+        return {
+            "network": "conv_stack", "shape": list(shape), "blocks": blocks, "padding": self.padding,
+            "bn_weight": self.bn_weight,
+        }  # fmt: skip
+
+    def _train(self, store: ImageStore) -> np.ndarray:
         """The recurrence (jule.md B1); the embedding of all images at its end."""
+        architecture = self._architecture(store.shape)
         first = self._first_labels(store)
         periods = n_periods(int(first.max()) + 1, self.n_clusters, self.eta)
         with self._run() as run:
+            network = build_network(architecture)  # in the run, whose seed its weights start from
             net = run.setup(network)
             optimizer = run.setup(self._optimizer(network))
             run.track(net=net, optimizer=optimizer)
-            run.check_memory(store, min(self.batch_size, len(store)))
-            for epoch in run.epochs(periods * self.epochs + self.rounds * self.round_epochs):
+            run.check_memory(store, int(min(self.batch_size, len(store))))
+            for epoch in run.epochs(int(periods * self.epochs + self.rounds * self.round_epochs)):
                 if epoch == 0 and run.at_epoch_start:
                     run.values |= {"labels": first, "updates": 0}
                     run.values["snapshots"] = [plain(snapshot("pixels", unit_pixels(store), first))]
@@ -259,7 +272,8 @@ class JULE(Clusterer):
                 if is_last:
                     self._regroup(run, network, store, period, periods)  # forward pass
                 run.log(n_clusters=int(run.values["labels"].max()) + 1)
-            embedding = self._embed(run, network, store)
+            embedding = self._embed(run, network, store)  # in eval mode whatever bn_extract says, as new images are
+        self.extractor_ = TrainedNetwork(network, architecture, run.device)
         self.training_ = run.history
         self.recurrent_labels_ = run.values["recurrent"]
         self.snapshots_ = [Snapshot(**saved) for saved in run.values["snapshots"]]
@@ -284,7 +298,7 @@ class JULE(Clusterer):
         labels = known.to(run.device)
         order = cluster_order(known) if self.sampler == "clusters" else torch.randperm
         net.train()
-        for batch in run.batches(store, self.batch_size, order=order):
+        for batch in run.batches(store, int(self.batch_size), order=order):
             for group in optimizer.param_groups:
                 group["lr"] = self.lr * (1 + LR_SLOPE * run.values["updates"]) ** -LR_POWER  # jule.md B2
             run.values["updates"] += 1
@@ -312,7 +326,7 @@ class JULE(Clusterer):
 
     def _regroup(self, run: Run, network: nn.Module, store: ImageStore, period: int, periods: int) -> None:
         """The clusters of the next period from what the network has learned."""
-        embedding = self._embed(run, network, store)
+        embedding = self._embed(run, network, store, as_release=self.bn_extract == "train")
         before = run.values["labels"]
         if period < periods:
             labels = self._merge(embedding, before)
@@ -328,7 +342,15 @@ class JULE(Clusterer):
 
     def _merge(self, embedding: np.ndarray, labels: np.ndarray) -> np.ndarray:
         left = after_period(int(labels.max()) + 1, self.n_clusters, self.eta)
-        return merge_down(embedding, labels, replace(self._recurrence(), n_clusters=left))
+        merged = merge_down(embedding, labels, replace(self._recurrence(), n_clusters=left))
+        if merged.max() >= left:
+            warnings.warn(
+                f"affinity ran out at {merged.max() + 1:,} clusters, before the {left:,} of this period; "
+                "on_exhausted='centroid' or 'double_ks' goes on, and so do more n_neighbors",
+                GraphWarning,
+                stacklevel=2,
+            )
+        return merged
 
     def _recurrence(self) -> LinkageSettings:
         local = LocalStructure(self.n_nearest, self.locality, self.plain_from) if self.n_nearest > 1 else None
@@ -347,9 +369,10 @@ class JULE(Clusterer):
     def _robust(self, embedding: np.ndarray) -> np.ndarray:
         return linkage_answer(embedding, LinkageSettings(n_clusters=self.n_clusters))[0].labels
 
-    def _embed(self, run: Run, network: nn.Module, store: ImageStore) -> np.ndarray:
-        """(n, 160) float32, in full precision."""
-        as_release = self.bn_extract == "train"
+    def _embed(self, run: Run, network: nn.Module, store: ImageStore, *, as_release: bool = False) -> np.ndarray:
+        """(n, 160) float32, in full precision; ``as_release``: normalised by the batch, which the running statistics
+        of the network then follow (jule.md B7).
+        """
         network.train(as_release)
         size = RELEASE_BATCH if as_release else EMBEDDED_AT_ONCE
         with torch.no_grad():
@@ -359,8 +382,9 @@ class JULE(Clusterer):
     def _run(self) -> Run:
         config = {name: value for name, value in self.get_params(deep=False).items() if name not in NOT_LEARNED}
         return Run(
-            self.run_folder, config={"method": self.kind, **config}, device=self.device, precision=self.precision,
-            random_state=self.random_state, progress=self.progress,
+            self.run_folder, config={"method": self.kind, **plain_numbers(config)}, device=self.device,
+            precision=self.precision, random_state=int(self.random_state), progress=self.progress,
+            may_change=MAY_CHANGE - {"epochs"},  # a period of another length would begin and end at other epochs
         )  # fmt: skip
 
     def _optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
@@ -384,9 +408,10 @@ class JULE(Clusterer):
         self.smallest_variance_ = smallest_variance(chosen.neighbors.sq_distances)
         for name, value in linkage_attributes(chosen, self.n_clusters_).items():
             setattr(self, name, value)
-        if self.assigned_ == "robust":
-            for category, sentence in reservations(of_robust, robust_settings):
-                warnings.warn(sentence, category, stacklevel=4)
+        if self.assigned_ != "sf":
+            settings = self._paper() if self.assigned_ == "rc" else robust_settings
+            for category, sentence in reservations(chosen, settings):
+                warnings.warn(sentence, category, stacklevel=3)
 
     def _memberships(self, features: np.ndarray) -> np.ndarray:
         return memberships_by_neighbors(

@@ -19,11 +19,13 @@ class Snapshot(NamedTuple):
 
 
 def snapshot(title: str, embedding: np.ndarray, labels: np.ndarray) -> Snapshot:
-    """A snapshot of ``embedding`` (n, d >= 3) in which the clusters are ``labels`` (n,); the components are fitted on
+    """A snapshot of ``embedding`` (n, d) in which the clusters are ``labels`` (n,); the components are fitted on
     it alone (jule.md D4).
     """
     rows = slice(None, None, -(-len(embedding) // MOST))
-    positions = project(embedding[rows], *principal_axes(embedding, 3))
+    found = min(3, *embedding.shape)  # two images have two components
+    positions = np.zeros((len(labels[rows]), 3), np.float32)
+    positions[:, :found] = project(embedding[rows], *principal_axes(embedding, found))
     return Snapshot(title, positions, labels[rows], int(labels.max()) + 1)
 
 

@@ -14,6 +14,7 @@ KERNEL = 5
 MAPS = 50
 EMBEDDING = 160
 SMALLEST_MAP, LARGEST_MAP = 5, 11  # of Table 1: 5 x 5 (COIL) to 11 x 11 (YouTube faces)
+LETTERS = "P pooled, C not"
 
 
 class ConvStack(nn.Module):
@@ -57,15 +58,16 @@ class ConvStack(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(b, embedding) unit rows of ``images`` (b, c, h, w)."""
-        return normalize(self.head(self.features(images).flatten(1)))
+        # float: a norm taken in 16 bits would leave the rows up to 1 % too long or too short
+        return normalize(self.head(self.features(images).flatten(1)).float())
 
 
 def blocks_for(shape: tuple[int, int, int]) -> str:
     """The blocks for images of ``shape`` (c, h, w), by the pattern of Table 1.
 
     Pooled blocks as long as the map stays at least 5 wide, then one block without pooling if more than 11 are left.
-    This gives Table 1 for every size in it except 112 x 92, where the paper pads: 16 P, 28 PC, 32 PP, 55 PPC (paper:
-    PP), 128 PPPP.
+    This gives the blocks of Table 1 for every size in it: 16 P, 28 PC, 32 PP, 55 PP, 112 x 92 PPP (with which the paper
+    pads by 2), 128 PPPP.
     """
     side, blocks = min(shape[1:]), ""
     while (pooled := _after(side, "P")) >= SMALLEST_MAP or (not blocks and pooled >= 1):
@@ -78,9 +80,14 @@ def _after(side: int, letter: str, padding: int = 0) -> int:
     return -(-convolved // 2) if letter == "P" else convolved
 
 
+def check_blocks(blocks: object) -> None:
+    """ConfigError unless ``blocks`` is "auto" or one letter per block."""
+    if blocks != "auto" and (not isinstance(blocks, str) or not blocks or set(blocks) - {"P", "C"}):
+        raise ConfigError(f"blocks is {blocks!r}; expected one letter per block ({LETTERS}), or 'auto'")
+
+
 def _check(shape: tuple[int, int, int], blocks: str, padding: int) -> None:
-    if not blocks or set(blocks) - {"P", "C"}:
-        raise ConfigError(f"blocks is {blocks!r}; expected one letter per block, P (pooled) or C, or 'auto'")
+    check_blocks(blocks)
     side = min(shape[1:])
     for letter in blocks:
         side = _after(side, letter, padding)
