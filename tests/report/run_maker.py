@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from coterie.files.snapshots import Snapshot, write_snapshots
 from coterie.files.tables import escape_name, write_csv
 
 TILE = 64
@@ -15,7 +16,9 @@ COLUMNS = ROWS = 16
 
 def make_run(folder: Path, images: np.ndarray, labels: np.ndarray, **parts: Any) -> Path:
     """A run folder of ``images`` (n, h, w) or (n, h, w, 3) uint8. ``parts``: names, confidence, positions, skipped,
-    info, linkage (arrays), with_thumbnails (indices of the images that get one; all by default)."""
+    info, linkage (arrays), records (of a training), snapshots, with_thumbnails (indices of the images that get one; all
+    by default).
+    """
     folder.mkdir(parents=True, exist_ok=True)
     n = len(labels)
     names = parts.get("names") or [f"photo-{i:05d}.png" for i in range(n)]
@@ -28,6 +31,10 @@ def make_run(folder: Path, images: np.ndarray, labels: np.ndarray, **parts: Any)
         np.save(folder / "map.npy", np.asarray(parts["positions"], dtype=np.float32))
     if "linkage" in parts:
         np.savez(folder / "linkage.npz", **parts["linkage"])
+    if "records" in parts:
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in parts["records"]))
+    if "snapshots" in parts:
+        write_snapshots(folder / "snapshots.npz", parts["snapshots"])
     write_thumbnails(folder / "thumbnails", images, parts.get("with_thumbnails"))
     info = run_info(labels, len(skipped)) | parts.get("info", {})
     (folder / "run.json").write_text(json.dumps(info), encoding="utf-8")
@@ -84,6 +91,31 @@ def linkage_of(labels: np.ndarray) -> dict[str, np.ndarray]:
     for merger, (one, other) in enumerate(merges):
         size[2 * k + merger] = size[one] + size[other]
     return {"initial": initial, "merges": merges, "affinity": np.linspace(2, 1, len(merges)), "size": size[2 * k :]}
+
+
+def records(n: int, **figures: list[Any]) -> list[dict[str, Any]]:
+    """``n`` epochs of a training whose loss halves each time, with ``figures`` by name, one value for each epoch."""
+    place = ({"phase": 1, "epoch": i + 1, "step": 9 * (i + 1), "seconds": 1.25 * (i + 1)} for i in range(n))
+    own = ({"loss": 2.0**-i, **{name: values[i] for name, values in figures.items()}} for i in range(n))
+    return [{**a, **b} for a, b in zip(place, own, strict=True)]
+
+
+def cloud(title: str, m: int, n_clusters: int, seed: int = 0) -> Snapshot:
+    """A snapshot of ``m`` images around ``n_clusters`` middles."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(m) % n_clusters
+    positions = rng.normal(size=(n_clusters, 3))[labels] * 4 + rng.normal(size=(m, 3))
+    return Snapshot(title, positions.astype(np.float32), labels, n_clusters)
+
+
+ANSWERS = {
+    "chosen": "robust",
+    "because": "its edges stay inside",
+    "answers": [
+        {"name": "sf", "n_clusters": 3, "ari": 0.8125, "scores": {"accuracy": 0.75, "nmi_geometric": 0.5, "ari": 0.25}},
+        {"name": "robust", "n_clusters": 4, "ari": 1.0, "scores": {"accuracy": 1.0, "nmi_geometric": 1.0, "ari": 1.0}},
+    ],
+}
 
 
 def blobs(n: int, k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from coterie.report.level_data import level_data
 from coterie.report.originals import originals
 from coterie.report.packing import packed
 from coterie.report.sheets import Arrangement
+from coterie.report.training import training_data
 
 CONFIDENCE_STEPS = 10_000  # four decimals, as in assignments.csv
 NO_CONFIDENCE = 65_535
@@ -21,8 +22,8 @@ def payload(run: RunFolder, arrangement: Arrangement | None, rank: np.ndarray) -
     ``labels`` int32 (n,); ``confidence`` uint16 (n,) in steps of 1/10,000, 65,535 for none; ``rank`` int32 (n,), the
     place of each image when the most typical ones come first; ``map`` uint16 (n, 2) or None; ``tiles``, where each
     image's thumbnail is, or None; ``fragments`` one bit per image, set for those that a linkage joined to their group
-    as part of a fragment, or None; ``levels``, the groups at other numbers, or None; ``names``, ``skipped`` and
-    ``originals``.
+    as part of a fragment, or None; ``levels``, the groups at other numbers, or None; ``learned``, the curves and clouds
+    of a training, or None; ``names``, ``skipped`` and ``originals``.
     """
     return {
         "labels": packed(run.labels, "<i4"),
@@ -33,6 +34,7 @@ def payload(run: RunFolder, arrangement: Arrangement | None, rank: np.ndarray) -
         "tiles": None if arrangement is None else _tiles(arrangement, len(run.names)),
         "fragments": _fragments(run),
         "levels": level_data(run),
+        "learned": training_data(run),
         "skipped": [list(row) for row in run.skipped],
         "originals": originals(run),
     }

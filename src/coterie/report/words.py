@@ -9,8 +9,9 @@ import numpy as np
 from coterie.files.run_folder import RunFolder
 from coterie.report.linkage_words import fragments_sentence, linkage_rows
 from coterie.report.scores import score_rows
+from coterie.report.training_words import training_words
 
-METHODS = {"gdl": "graph degree linkage", "kmeans": "k-means"}
+METHODS = {"gdl": "graph degree linkage", "kmeans": "k-means", "jule": "JULE"}
 FEATURES = {
     "pixels": "their pixels",
     # Said wherever a score may follow: the encoder has seen labels, though not those of this run.
@@ -31,6 +32,7 @@ def words(run: RunFolder) -> dict[str, Any]:
         "facts": _facts(run),
         "scores": score_rows(info.get("scores")),
         "choice": _choice(info.get("choice")),
+        "learned": training_words(run, _training_time(run)),
         "fragments": fragments_sentence(info.get("linkage")),
         "skipped_sentence": _skipped_sentence(run),
         "skipped_reasons": [(f"{number:,}", reason) for reason, number in _reasons(run)],
@@ -123,6 +125,8 @@ def _facts(run: RunFolder) -> list[tuple[str, str]]:
     finite = run.confidence[np.isfinite(run.confidence)]
     if len(finite):
         facts.append(("Mean confidence", f"{finite.mean():.2f}"))
+    if run.training:
+        facts.append(("Trained", plural(len(run.training), "epoch")))
     timings = _numbers(info.get("timings"))
     facts.append(("Time taken", duration(_total(timings)) if timings else ""))
     facts.append(("Date", moment(info.get("created", ""))))
@@ -142,6 +146,11 @@ def _choice(choice: Any) -> dict[str, Any] | None:
     rule = str(choice.get("rule", "")).strip()
     sentence = rule + ("" if rule.endswith((".", "!", "?")) or not rule else ".")
     return {"n_clusters": _figure(chosen), "rule": sentence, "rows": shown if len(shown) > 1 else []}
+
+
+def _training_time(run: RunFolder) -> str:
+    seconds = _numbers((run.training or [{}])[-1]).get("seconds")
+    return "" if seconds is None else duration(seconds)
 
 
 def _reasons(run: RunFolder) -> list[tuple[str, int]]:

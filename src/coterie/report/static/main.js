@@ -4,10 +4,12 @@ startTheme();
 startGroups();
 const map = startMap();
 startSizes();
+startCurves();
+const clouds = startClouds();
 startSkipped();
 setLabels(answerLabels);
 const slider = startSlider();
 
 // The seam for controls that change the grouping, and for tests.
-window.coteriePage = { data, state, setLabels, openGroup, map, slider };
+window.coteriePage = { data, state, setLabels, openGroup, map, slider, clouds };
 document.documentElement.dataset.ready = "true";

@@ -1,0 +1,88 @@
+"""What the page says of a training: how long, and which answers came out of it."""
+
+from typing import Any
+
+from coterie.files.run_folder import RunFolder
+
+# What each answer of our methods is; one that we do not know keeps its name alone.
+ANSWERS = {
+    "sf": "the groups that the training itself ended with",
+    "rc": "the paper's linkage on what was learned",
+    "robust": "linkage with local scale and sized stop on what was learned",
+    "head": "the network's own output",
+    "linkage": "linkage on what was learned",
+}
+SCORES = {"accuracy": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
+
+
+def training_words(run: RunFolder, time: str) -> dict[str, Any] | None:
+    """``sentence``, ``clouds`` (what the clouds show, or ""), and ``answers``; None when nothing was learned.
+
+    ``time`` is how long the training took, in words.
+    """
+    answers = _answers(run.info.get("answers"))
+    if not (run.training or run.snapshots or answers):
+        return None
+    return {"sentence": _sentence(run, time), "clouds": _clouds(run), "answers": answers}
+
+
+def _sentence(run: RunFolder, time: str) -> str:
+    n = len(run.training or [])
+    if not n:
+        return ""
+    took = f", in {time}" if time else ""
+    times = "once" if n == 1 else f"{n:,} times"
+    return (
+        f"A network learned what to compare the images by while it grouped them: it went through them {times}{took}. "
+        "Each curve follows one figure from epoch to epoch; point at it to read it. All figures stand in "
+    )
+
+
+def _clouds(run: RunFolder) -> str:
+    if not run.snapshots:
+        return ""
+    most = max(len(snapshot.labels) for snapshot in run.snapshots)
+    some = "the images" if most >= len(run.names) else f"{most:,} of the images"
+    return (
+        f"What the network had made of {some} at some moments, drawn in the three directions in which they differ most "
+        "and coloured by the groups of that moment. Drag a cloud to turn it, or use the arrow keys."
+    )
+
+
+def _answers(told: Any) -> dict[str, Any] | None:
+    if not isinstance(told, dict) or not isinstance(told.get("answers"), list):
+        return None
+    rows = [row for row in told["answers"] if isinstance(row, dict)]
+    if not rows:
+        return None
+    scored = [key for key in SCORES if any(key in _scores(row) for row in rows)]
+    chosen = str(told.get("chosen", ""))
+    because = str(told.get("because", "")).strip().rstrip(".")
+    return {
+        "because": f"The run gives the answer {chosen}" + (f": {because}." if because else "."),
+        "columns": [SCORES[key] for key in scored],
+        "rows": [_row(row, scored, chosen) for row in rows],
+    }
+
+
+def _row(row: dict[str, Any], scored: list[str], chosen: str) -> dict[str, Any]:
+    name = str(row.get("name", ""))
+    return {
+        "name": name,
+        "meaning": ANSWERS.get(name, ""),
+        "n_clusters": _number(row.get("n_clusters")),
+        "ari": _number(row.get("ari")),
+        "scores": [_number(_scores(row).get(key)) for key in scored],
+        "chosen": name == chosen,
+    }
+
+
+def _scores(row: dict[str, Any]) -> dict[str, Any]:
+    scores = row.get("scores")
+    return scores if isinstance(scores, dict) else {}
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
