@@ -56,13 +56,13 @@ class Clusterer(ClusterMixin, TransformerMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Labels (m,) int64 of new images, given as to ``fit``."""
-        return self.assign(X).labels
+        return self.place(X).labels
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """(m, k) shares of each cluster in each new image's memberships; rows sum to 1."""
         return np.concatenate([rows / rows.sum(axis=1, keepdims=True) for rows in self._membership_chunks(X)])
 
-    def assign(self, X: Any) -> "Assignment":
+    def place(self, X: Any) -> "Assignment":
         """Label and confidence of each new image: own / (own + best other) of its memberships."""
         parts = []
         for rows in self._membership_chunks(X):

@@ -60,7 +60,7 @@ def test_an_image_between_two_clusters_is_less_certain_than_one_inside(make: Mak
     rng = np.random.default_rng(0)
     features = np.concatenate([rng.normal(-4, 1, (80, 2)), rng.normal(4, 1, (80, 2))]).astype(np.float32)
     model = make(n_clusters=2).fit(features)
-    border, middle = model.assign(np.zeros((1, 2))), model.assign(np.full((1, 2), 4.0))
+    border, middle = model.place(np.zeros((1, 2))), model.place(np.full((1, 2), 4.0))
     assert border.confidence[0] < middle.confidence[0]
     assert 0.5 <= border.confidence[0] < 0.9
     assert border.labels.dtype == np.int64

@@ -52,7 +52,7 @@ def _predict(run: Path, path: str, out: Path, features: Path | None, workers: in
             raise RunFolderError(f"{run} has lost its model; make the run again")
     model = load(run, str(features) if features else None)
     store = open_images(path, options=model.image_options_, workers=worker_count(workers), progress=True)
-    assignment = model.assign(store)
+    assignment = model.place(store)
     rows = zip(store.names, assignment.labels.tolist(), assignment.confidence.tolist(), strict=True)
     lines = ([escape_name(name), label, f"{share:.4f}"] for name, label, share in rows)
     write_csv(out, ["path", "label", "confidence"], lines)

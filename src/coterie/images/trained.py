@@ -13,12 +13,17 @@ from coterie.images.extractor import Images, Rows
 from coterie.images.module_features import evaluating
 from coterie.images.network import network_rows
 from coterie.nets.conv_stack import ConvStack
+from coterie.nets.heads import ProjectedTrunk
 from coterie.nets.resnet import build_trunk
 
 NAME = "trained"
 
 # What a model file may ask for, by name: loading one builds no other network than these.
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"conv_stack": ConvStack, "trunk": build_trunk}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "conv_stack": ConvStack,
+    "trunk": build_trunk,
+    "projected_trunk": ProjectedTrunk,
+}
 
 
 def build_network(architecture: Mapping[str, Any]) -> nn.Module:

@@ -2,5 +2,6 @@
 
 from coterie.clusterer import Clusterer
 from coterie.methods.jule import JULE
+from coterie.methods.tcc import TCC
 
-METHODS: dict[str, type[Clusterer]] = {"jule": JULE}
+METHODS: dict[str, type[Clusterer]] = {"jule": JULE, "tcc": TCC}

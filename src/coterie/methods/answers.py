@@ -1,13 +1,16 @@
 """The answers a deep method ends with: its own, and those of the linkage on its embedding."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from coterie.graphs.affinity import affinity_graph
+from coterie.graphs.affinity import Graph, affinity_graph
 from coterie.graphs.grouping import Grouping, LinkageSettings, group_features
+from coterie.graphs.history import by_size
 from coterie.graphs.neighbors import find_neighbors
-from coterie.graphs.votes import confidence
+from coterie.graphs.stop import mean_inside
+from coterie.graphs.votes import confidence, own_share
 
 
 class Answer(NamedTuple):
@@ -48,3 +51,49 @@ def linkage_attributes(grouping: Grouping, n_clusters: int) -> dict[str, Any]:
         "recall_": found.recall,
         "n_zero_merges_": int((history.affinity[:before_cut] == 0).sum()),
     }
+
+
+def shares_of_prototypes(features: np.ndarray, prototypes: np.ndarray, tau: float) -> np.ndarray:
+    """(n, k) float64: softmax over the ``prototypes`` (k, d) of their inner products with ``features`` (n, d) / tau."""
+    logits = features.astype(np.float64) @ prototypes.T.astype(np.float64) / tau
+    shares: np.ndarray = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def head_answer(shares: np.ndarray) -> tuple[Answer, np.ndarray]:
+    """The clusters with the largest ``shares`` (n, k), and which columns they are, in the order of their labels.
+
+    Columns that no image prefers are not among them.
+    """
+    preferred = shares.argmax(axis=1)
+    labels = by_size(preferred)
+    columns = np.empty(labels.max() + 1, np.int64)
+    columns[labels] = preferred
+    return Answer(labels, own_share(shares, preferred).astype(np.float32)), columns
+
+
+def choose_answer(graph: Graph, answers: Mapping[str, Answer], n_clusters: int) -> tuple[str, str]:
+    """The name of the answer that cuts least of the neighbour ``graph``, and the sentence that says so.
+
+    Counted is the share of its edge weight that a cluster keeps inside, averaged over the ``n_clusters`` clusters that
+    were asked for; one that is empty keeps nothing. The first of equals wins.
+    """
+    kept = {name: mean_inside(graph, labels) * _n_used(labels) / n_clusters for name, (labels, _) in answers.items()}
+    best = max(kept, key=lambda name: round(kept[name], 6))
+    told = ", ".join(f"{name} {share:.1%}" for name, share in sorted(kept.items(), key=lambda item: item[0] != best))
+    return best, f"its clusters keep most of the weight of the neighbour graph inside ({told})"
+
+
+def matched(labels: np.ndarray, to: np.ndarray, k: int) -> np.ndarray:
+    """``labels`` (n,) in 0..k-1 renamed so that as many as possible equal those of ``to`` (n,)."""
+    from scipy.optimize import linear_sum_assignment
+
+    counts = np.bincount(labels * k + to, minlength=k * k).reshape(k, k)
+    names = np.empty(k, np.int64)
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    names[rows] = columns
+    return names[labels]
+
+
+def _n_used(labels: np.ndarray) -> int:
+    return int(labels.max()) + 1
