@@ -49,6 +49,16 @@ def test_a_trained_run_holds_its_parts_and_no_checkpoints(trained: Path) -> None
     assert event_file.stat().st_size > 0
 
 
+def test_every_file_and_key_of_a_trained_run_stands_on_the_page_about_the_run_folder(trained: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/run-folder.md").read_text(encoding="utf-8")
+    names = [f"{item.name}/" if item.is_dir() else item.name for item in trained.iterdir()]
+    about = info(trained)
+    keys = [*about, *about["answers"], *about["answers"]["answers"][0], *about["timings"]]
+    with np.load(trained / "snapshots.npz", allow_pickle=False) as snapshots:
+        keys += snapshots.files
+    assert [name for name in [*names, *keys] if f"`{name}`" not in text] == []
+
+
 def test_without_tensorboard_there_is_no_such_folder(coterie: Command, photos: Path) -> None:
     assert coterie("cluster", photos, *TOY, "--out", "run").code == 0
     assert sorted(path.name for path in Path("run").iterdir()) == PARTS
@@ -162,4 +172,4 @@ def test_a_method_that_logs_and_shows_nothing_still_makes_a_run(
     done = coterie("cluster", photos, *TOY, "--out", "run", "--epochs", "1")
     assert done.code == 0, done.err
     assert not {path.name for path in Path("run").iterdir()} & {"answers.npz", "snapshots.npz"}
-    assert info(Path("run"))["timings"]["features"] == 1.25
+    assert info(Path("run"))["timings"]["training"] == 1.25

@@ -202,12 +202,20 @@ def _group(job: Job, writer: Any, store: Any, training: Any) -> None:
         _train(job, store, training)
     else:
         model.fit(store)
-    writer.timings |= getattr(model, "timings_", None) or {"training": time.perf_counter() - began}
+    writer.timings |= _timings(model, time.perf_counter() - began)
     described = f" on {features_used(model)}" if features_used(model) else ""
     found = _counted(model.n_clusters_, "group")
     say(f"found {found} by {job.method}{described}{_chosen(getattr(model, 'choice_', None))}")
     if getattr(model, "answers_", None):
         _say_answers(model)
+
+
+def _timings(model: Any, seconds: float) -> dict[str, float]:
+    """Seconds by stage: those the method measured, whose features come from its training where it trains."""
+    measured = dict(getattr(model, "timings_", {}))
+    if trains(model):
+        measured = {"training": measured.pop("features", seconds)} | measured
+    return measured
 
 
 def _train(job: Job, store: Any, training: Any) -> None:
