@@ -176,7 +176,7 @@ def test_a_model_of_another_method_or_with_a_foreign_setting_is_refused_in_one_s
 
 
 @makers
-@pytest.mark.parametrize("ask", ["predict", "predict_proba", "transform", "assign"])
+@pytest.mark.parametrize("ask", ["predict", "predict_proba", "transform", "place"])
 def test_an_unfitted_model_says_so(make: Make, ask: str, tmp_path: Path) -> None:
     with pytest.raises(NotFittedError):
         getattr(make(), ask)(blobs()[0])

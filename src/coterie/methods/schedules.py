@@ -33,7 +33,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def make_optimizer(
     kind: str, weights: Iterable[nn.Parameter], lr: float, weight_decay: float | None
 ) -> torch.optim.Optimizer:
-    """Of ``kind`` "adam" (decoupled decay, 0 unless given), or "sgd" (momentum .9, decay .0001 unless given, as in MiCE)."""
+    """Of ``kind`` "adam" (decoupled decay, 0 unless given) or "sgd" (momentum .9, decay .0001 as in MiCE)."""
     trained = [weight for weight in weights if weight.requires_grad]
     if kind == "sgd":
         return torch.optim.SGD(
