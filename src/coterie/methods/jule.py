@@ -15,8 +15,8 @@ are what the network is trained on, and its embedding decides which clusters mer
 """
 
 import logging
-import math
 import os
+import time
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -36,10 +36,12 @@ from coterie.graphs.neighbors import find_neighbors
 from coterie.graphs.placing import memberships_by_neighbors
 from coterie.graphs.trust import reservations
 from coterie.images.features import unit_pixels
+from coterie.images.presets import PRESETS, preset
 from coterie.images.store import ImageStore, open_images
 from coterie.images.trained import TrainedNetwork, build_network
 from coterie.methods.answers import answer_by_neighbors, linkage_answer, linkage_attributes
 from coterie.methods.order import cluster_order
+from coterie.methods.periods import Schedule, after_period, epochs_for, eta_for, n_periods
 from coterie.methods.snapshots import Snapshot, plain, snapshot
 from coterie.methods.triplets import (
     nearest_negatives,
@@ -63,7 +65,8 @@ CHOICES = {
     "update": tuple(UPDATES),
     "on_exhausted": ("double_ks", "centroid", "stop", "error"),
     "negatives": ("uniform", "nearest"),
-    "sampler": ("images", "clusters"),
+    "sampler": ("auto", "images", "clusters"),
+    "augment": ("none", *PRESETS),
     "bn_weight": ("ones", "uniform"),
     "bn_extract": ("eval", "train"),
     "result": ("rc", "sf"),
@@ -86,10 +89,11 @@ class JULE(Clusterer):
 
     Args:
         n_clusters: K, 2 to n.
-        eta: unfolding rate, the share of the clusters that merge in a period; 0.9 (paper; 0.2 for faces).
-        epochs: E, of each period; 20.
+        eta: unfolding rate, the share of the clusters that merge in a period; 0.9 (paper; 0.2 for faces). "auto" is 0.2
+            for fewer than 200 images a cluster, else 0.9.
+        epochs: E, of each period; 20 (paper). "auto" is 20, but 300 to 2,200 updates.
         rounds: further periods of training on the robust labels, after K clusters are left; ours, 0 in the paper.
-        round_epochs: epochs of each of them.
+        round_epochs: epochs of each of them; "auto" is half of a period's.
         n_neighbors: K_s, edges from each image in the recurrence; 20.
         scale: "local", each image's own (gacluster), or "global", one for all times ``a`` (paper).
         a: factor of the global scale; 1.
@@ -107,7 +111,9 @@ class JULE(Clusterer):
         negatives: "uniform" in the batch (both releases) or "nearest" (the paper's text, our reading).
         n_negatives: for each positive pair; 20 (Torch release), and K_c - 1 nearest clusters in the paper's text.
         sampler: "images", a random order (paper), or "clusters", members of a cluster in groups of five side by side,
-            which gives large sets positive pairs from the first period on.
+            which gives large sets positive pairs from the first period on. "auto" is "clusters" for as long as a random
+            batch is expected to hold less than one pair.
+        augment: "none" (paper), or a preset of ``images.presets`` that every training batch goes through.
         anchors_only: the gradient of the Torch release at gamma = 1, in which a slip leaves only the anchors one.
         batch_size: 100.
         lr: 0.01, times (1 + 1e-4 t)^-0.75 after t batches.
@@ -137,14 +143,14 @@ class JULE(Clusterer):
         self,
         n_clusters: int = 10,
         *,
-        eta: float = 0.9,
-        epochs: int = 20,
+        eta: float | str = "auto",
+        epochs: int | str = "auto",
         rounds: int = 2,
-        round_epochs: int = 10,
+        round_epochs: int | str = "auto",
         n_neighbors: int = 20,
         scale: str = "local",
         a: float = 1.0,
-        n_nearest: int = 0,
+        n_nearest: int = 5,
         locality: float = 1.0,
         plain_from: int = 0,
         update: str = "exact",
@@ -154,7 +160,8 @@ class JULE(Clusterer):
         margin: float = 0.2,
         negatives: str = "uniform",
         n_negatives: int = 20,
-        sampler: str = "images",
+        sampler: str = "auto",
+        augment: str = "none",
         anchors_only: bool = False,
         batch_size: int = 100,
         lr: float = 0.01,
@@ -192,6 +199,7 @@ class JULE(Clusterer):
         self.negatives = negatives
         self.n_negatives = n_negatives
         self.sampler = sampler
+        self.augment = augment
         self.anchors_only = anchors_only
         self.batch_size = batch_size
         self.lr = lr
@@ -214,8 +222,12 @@ class JULE(Clusterer):
         check_n_clusters(self.n_clusters)
         if self.n_clusters == 1:
             raise ConfigError("n_clusters is 1, and JULE learns by telling clusters apart; ask for 2 or more")
-        check_number("eta", self.eta, above=0, most=1)
-        for name in ("epochs", "n_neighbors", "n_negatives", "round_epochs"):
+        if self.eta != "auto":
+            check_number("eta", self.eta, above=0, most=1)
+        for name in ("epochs", "round_epochs"):
+            if getattr(self, name) != "auto":
+                check_whole(name, getattr(self, name), or_else=' or "auto"')
+        for name in ("n_neighbors", "n_negatives"):
             check_whole(name, getattr(self, name))
         check_whole("batch_size", self.batch_size, least=2)
         for name in ("rounds", "n_nearest", "plain_from", "padding", "random_state"):
@@ -243,7 +255,7 @@ class JULE(Clusterer):
         self.n_features_in_ = embedding.shape[1]
         return embedding
 
-    def _architecture(self, shape: tuple[int, int, int]) -> dict[str, Any]:
+    def architecture(self, shape: tuple[int, int, int]) -> dict[str, Any]:
         """What the network is built from, with the blocks that "auto" means for images of ``shape`` (c, h, w)."""
         blocks = blocks_for(shape) if self.blocks == "auto" else self.blocks
         log.info("network: blocks %s (%s) for images of %d x %d pixels", blocks, LETTERS, *shape[1:])
@@ -254,23 +266,24 @@ class JULE(Clusterer):
 
     def _train(self, store: ImageStore) -> np.ndarray:
         """The recurrence (jule.md B1); the embedding of all images at its end."""
-        architecture = self._architecture(store.shape)
+        architecture = self.architecture(store.shape)
         first = self._first_labels(store)
-        periods = n_periods(int(first.max()) + 1, self.n_clusters, self.eta)
+        schedule = self._schedule(len(store), int(first.max()) + 1)
         with self._run() as run:
             network = build_network(architecture)  # in the run, whose seed its weights start from
             net = run.setup(network)
             optimizer = run.setup(self._optimizer(network))
             run.track(net=net, optimizer=optimizer)
             run.check_memory(store, int(min(self.batch_size, len(store))))
-            for epoch in run.epochs(int(periods * self.epochs + self.rounds * self.round_epochs)):
+            for epoch in run.epochs(schedule.total):
                 if epoch == 0 and run.at_epoch_start:
                     run.values |= {"labels": first, "updates": 0}
                     run.values["snapshots"] = [plain(snapshot("pixels", unit_pixels(store), first))]
                 self._learn(run, net, optimizer, store)  # backward pass
-                period, is_last = self._period(epoch, periods)
+                period, is_last = schedule.place(epoch)
                 if is_last:
-                    self._regroup(run, network, store, period, periods)  # forward pass
+                    embedding = self._embed(run, network, store, as_release=self.bn_extract == "train")
+                    self._regroup(run, embedding, period, schedule)  # forward pass
                 run.log(n_clusters=int(run.values["labels"].max()) + 1)
             embedding = self._embed(run, network, store)  # in eval mode whatever bn_extract says, as new images are
         self.extractor_ = TrainedNetwork(network, architecture, run.device)
@@ -296,13 +309,29 @@ class JULE(Clusterer):
         """One epoch on the clusters of the moment."""
         known = torch.from_numpy(run.values["labels"])
         labels = known.to(run.device)
-        order = cluster_order(known) if self.sampler == "clusters" else torch.randperm
+        order = cluster_order(known) if self._sampler(known) == "clusters" else torch.randperm
+        augment = None if self.augment == "none" else preset(self.augment)
         net.train()
         for batch in run.batches(store, int(self.batch_size), order=order):
             for group in optimizer.param_groups:
                 group["lr"] = self.lr * (1 + LR_SLOPE * run.values["updates"]) ** -LR_POWER  # jule.md B2
             run.values["updates"] += 1
-            run.step(optimizer, self._loss(net(batch.clean), labels[batch.index], run.random.device))
+            images = batch.clean if augment is None else augment(batch.clean, run.random.device)
+            run.step(optimizer, self._loss(net(images), labels[batch.index], run.random.device))
+
+    def _sampler(self, labels: Tensor) -> str:
+        if self.sampler != "auto":
+            return self.sampler
+        n, b = len(labels), self.batch_size
+        expected_pairs = b * (b - 1) / 2 * (n / len(torch.unique(labels)) - 1) / n  # in a random batch (jule.md B4.6)
+        return "images" if expected_pairs >= 1 else "clusters"
+
+    def _schedule(self, n: int, n_first: int) -> Schedule:
+        """The periods of ``n`` images that begin as ``n_first`` clusters."""
+        eta = eta_for(n, self.n_clusters) if isinstance(self.eta, str) else self.eta
+        epochs = epochs_for(n, self.batch_size) if isinstance(self.epochs, str) else int(self.epochs)
+        round_epochs = max(1, epochs // 2) if isinstance(self.round_epochs, str) else int(self.round_epochs)
+        return Schedule(eta, n_periods(n_first, self.n_clusters, eta), epochs, int(self.rounds), round_epochs)
 
     def _loss(self, embeddings: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         anchor, positive = positive_pairs(labels)
@@ -317,31 +346,24 @@ class JULE(Clusterer):
             return triplet_loss_of_release(embeddings, anchor, positive, negatives, margin=self.margin)
         return triplet_loss(embeddings, anchor, positive, negatives, margin=self.margin, gamma=self.gamma)  # Eq. 23
 
-    def _period(self, epoch: int, periods: int) -> tuple[int, bool]:
-        """The period that ``epoch`` lies in, from 0, and whether it is its last epoch; rounds are counted on."""
-        if epoch < periods * self.epochs:
-            return epoch // self.epochs, (epoch + 1) % self.epochs == 0
-        epoch -= periods * self.epochs
-        return periods + epoch // self.round_epochs, (epoch + 1) % self.round_epochs == 0
-
-    def _regroup(self, run: Run, network: nn.Module, store: ImageStore, period: int, periods: int) -> None:
+    def _regroup(self, run: Run, embedding: np.ndarray, period: int, schedule: Schedule) -> None:
         """The clusters of the next period from what the network has learned."""
-        embedding = self._embed(run, network, store, as_release=self.bn_extract == "train")
+        began = time.perf_counter()
         before = run.values["labels"]
-        if period < periods:
-            labels = self._merge(embedding, before)
-            title = f"period {period + 1}"
-            if period == periods - 1:
+        if period < schedule.periods:
+            labels, title = self._merge(embedding, before, schedule.eta), f"period {period + 1}"
+            if period == schedule.periods - 1:
                 run.values["recurrent"] = labels  # OURS-SF
-        if period >= periods - 1 and self.rounds:
+        if period >= schedule.periods - 1 and schedule.rounds:
             labels, title = self._robust(embedding), f"re-clustered after period {period + 1}"
+        run.log(linkage_seconds=time.perf_counter() - began)
         run.values["labels"] = labels
         run.values["snapshots"].append(plain(snapshot(title, embedding, labels)))
         if labels.max() < self.n_clusters:
             run.watch_clusters(labels, self.n_clusters)
 
-    def _merge(self, embedding: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        left = after_period(int(labels.max()) + 1, self.n_clusters, self.eta)
+    def _merge(self, embedding: np.ndarray, labels: np.ndarray, eta: float) -> np.ndarray:
+        left = after_period(int(labels.max()) + 1, self.n_clusters, eta)
         merged = merge_down(embedding, labels, replace(self._recurrence(), n_clusters=left))
         if merged.max() >= left:
             warnings.warn(
@@ -425,16 +447,3 @@ class JULE(Clusterer):
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
         self.smallest_variance_ = float(tensors["smallest_variance"][0])
         self.n_neighbors_ = int(tensors["n_neighbors"][0])
-
-
-def after_period(n: int, k: int, eta: float) -> int:
-    """Clusters left of ``n`` after one period: ceil(eta n) merge, but never below ``k`` (jule.md B1)."""
-    return max(n - math.ceil(eta * n), k)
-
-
-def n_periods(n: int, k: int, eta: float) -> int:
-    """Periods until ``n`` clusters are ``k``; at least one, so that the network learns at all."""
-    periods = 1
-    while (n := after_period(n, k, eta)) > k:
-        periods += 1
-    return periods

@@ -24,7 +24,7 @@ KNOWN = (
     ("Share of labels that changed", ("changed",), False),
 )
 # They say where an epoch stands or how fast it went.
-NO_CURVE = {"phase", "epoch", "step", "seconds", "images_per_second"}
+NO_CURVE = {"phase", "epoch", "step", "seconds", "images_per_second", "linkage_seconds"}
 
 Record = dict[str, Any]
 
