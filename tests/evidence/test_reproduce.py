@@ -139,6 +139,29 @@ def test_scores_can_be_computed_again_from_the_labels_that_are_kept(asked: Ask, 
         assert {name: score(classes, kept[name]) for name in kept.files} == done.record["answers"]
 
 
+def test_the_embedding_of_a_method_that_trains_is_kept_beside_its_labels(
+    asked: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Learner(Toy):
+        def fit(self, X: np.ndarray) -> None:
+            super().fit(X)
+            self.embedding_ = np.arange(3 * len(X), dtype=np.float64).reshape(-1, 3)
+
+    monkeypatch.setitem(CLASSICAL, "toy", Learner)  # type: ignore[arg-type]
+    list(reproduce(asked(0)))
+    with np.load(tmp_path / "out/seed-0.npz", allow_pickle=False) as kept:
+        assert set(kept.files) == {"plain", "robust", "embedding"}
+        assert kept["embedding"].dtype == np.float32
+        np.testing.assert_array_equal(kept["embedding"][1], [3, 4, 5])
+
+
+def test_features_that_nothing_was_trained_for_are_not_kept(asked: Ask, tmp_path: Path) -> None:
+    text = TEXT.replace('name = "toy"', 'name = "kmeans"').partition("[method.parameters]")[0]
+    list(reproduce(asked(0, recipe=parse_recipe(text, "k-means"))))
+    with np.load(tmp_path / "out/seed-0.npz", allow_pickle=False) as kept:
+        assert kept.files == ["labels"]
+
+
 def test_seeds_that_are_done_are_not_run_again_and_the_summary_is_of_all(asked: Ask, tmp_path: Path) -> None:
     list(reproduce(asked(0, 1)))
     Toy.fits.clear()

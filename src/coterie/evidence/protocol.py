@@ -20,6 +20,7 @@ from coterie.metrics import accuracy, ari, nmi
 
 FORMAT, FORMAT_VERSION = "coterie seed", 1
 ONLY = "labels"  # what the answer of a method with a single one is called
+EMBEDDING = "embedding"  # beside the answers' names
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ def is_random(recipe: Recipe) -> bool:
 def run_once(
     recipe: Recipe, data: Dataset, seed: int, folder: Path, circumstances: Circumstances
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The record of one run, as JSON holds it, and the labels (n,) int64 of each of its answers.
+    """The record of one run, as JSON holds it, and what is kept beside it: the labels (n,) int64 of each of its answers
+    and, from a method that trains, ``embedding`` (n, d) float32.
 
     ``folder`` is where a method that trains keeps its checkpoints: a run that was cut off goes on from there. Classes
     are looked at after the fit, to score it; before, only their number is used.
@@ -66,7 +68,14 @@ def run_once(
         **provenance(),
         "warnings": noted,
     }
-    return record, answers
+    return record, answers | _learned(model)
+
+
+def _learned(model: Any) -> dict[str, np.ndarray]:
+    """The embedding of a method that trains; what the others call theirs can be had from the images at any time."""
+    if not hasattr(model, "training_") or getattr(model, "embedding_", None) is None:
+        return {}
+    return {EMBEDDING: np.asarray(model.embedding_, np.float32)}
 
 
 def _scored(model: Any, classes: np.ndarray, answers: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """A recipe run seed by seed into a folder that remembers which seeds are done.
 
-The folder holds, for each seed, ``seed-0.json`` (the record), ``seed-0.npz`` (the labels of every answer) and
-``seed-0/`` (the checkpoints of a method that trains); and ``summary.json`` over all seeds in it. The record is written
-last and completely or not at all, so a seed is done exactly when its record is there.
+The folder holds, for each seed, ``seed-0.json`` (the record), ``seed-0.npz`` (the labels of every answer, and the
+embedding of a method that trains) and ``seed-0/`` (the checkpoints of such a method); and ``summary.json`` over all
+seeds in it. The record is written last and completely or not at all, so a seed is done exactly when its record is
+there.
 """
 
 import json
@@ -97,8 +98,8 @@ def _records_of(asked: Reproduction) -> dict[int, dict[str, Any]]:
 
 def _run(asked: Reproduction, data: Dataset, seed: int) -> dict[str, Any]:
     path = asked.record_of(seed)
-    record, answers = run_once(asked.recipe, data, seed, path.with_suffix(""), asked.circumstances)
-    write_npz(path.with_suffix(".npz"), **answers)
+    record, arrays = run_once(asked.recipe, data, seed, path.with_suffix(""), asked.circumstances)
+    write_npz(path.with_suffix(".npz"), **arrays)
     write_json(path, record)
     return record
 
