@@ -35,7 +35,7 @@ class Schedule(NamedTuple):
 
 
 def eta_for(n: int, k: int) -> float:
-    """The unfolding rate when nobody said: 0.9, but 0.2 for fewer than 200 of ``n`` images in each of ``k`` clusters."""
+    """The unfolding rate when nobody said: 0.9, but 0.2 where ``k`` clusters have fewer than 200 of ``n`` images each."""
     return SLOW if n < FEW_IMAGES * k else FAST
 
 
