@@ -1,0 +1,77 @@
+"""What the studies of JULE share: rows that are kept one by one, where a number came from, and the rows of a run."""
+
+import json
+import platform
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from provenance import provenance
+
+from coterie.evidence.datasets import Dataset, load
+from coterie.evidence.machine import machine
+from coterie.evidence.reproduce import records_in
+from coterie.files.atomic import write_text
+
+Row = dict[str, Any]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows that a study has so far."""
+    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+
+
+def missing(wanted: Iterable[Row], rows: list[Row]) -> Iterator[Row]:
+    """The settings of ``wanted`` that no row has; a row may say more than its setting."""
+    for setting in wanted:
+        if not any(all(row.get(name) == value for name, value in setting.items()) for row in rows):
+            yield setting
+
+
+def keep(path: Path, rows: list[Row]) -> None:
+    """Writes all rows, one a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ",\n".join(json.dumps(row, allow_nan=False) for row in rows)
+    write_text(path, f'{{"rows": [\n{lines}\n]}}\n')
+
+
+def origin() -> Row:
+    """Command, commit, date and machine, as every row has them."""
+    found = machine()
+    words = f"{found['cores']} cores, {platform.machine()}, {found['gpu'] or 'no GPU'}"
+    return provenance() | {"machine": words}
+
+
+def rounded(scores: dict[str, float]) -> Row:
+    """n_clusters, acc, nmi and ari with four digits after the point."""
+    return {name: round(value, 4) for name, value in scores.items()}
+
+
+class Learned(NamedTuple):
+    """A seed that ``coterie reproduce`` ran: its set, what it is called, and the embedding (n, d) float32."""
+
+    data: Dataset
+    recipe: str
+    seed: int
+    embedding: np.ndarray
+
+
+def learned(folder: Path, data: Path, only: Iterable[str] | None = None) -> Iterator[Learned]:
+    """Every seed in the folder of ``coterie reproduce``; SystemExit where it holds none, or no embedding."""
+    records = records_in(folder)
+    if not records:
+        raise SystemExit(f"{folder} holds no seed-*.json: give the folder that `coterie reproduce --out` wrote")
+    for seed, record in sorted(records.items()):
+        about = record["data"]
+        if only is not None and about["set"] not in only:
+            continue
+        size = record["recipe"]["data"]["size"]
+        found = load(about["set"], data, tuple(size) if size else None)
+        with np.load(folder / f"seed-{seed}.npz", allow_pickle=False) as arrays:
+            if "embedding" not in arrays.files:
+                raise SystemExit(f"{folder}/seed-{seed}.npz has no embedding: run that seed again")
+            embedding = arrays["embedding"]
+        if list(found.images.shape) != about["shape"] or len(embedding) != len(found.images):
+            raise SystemExit(f"{folder} was trained on other images than {about['set']} has now")
+        yield Learned(found, record["recipe"]["name"], seed, embedding)
