@@ -1,5 +1,6 @@
 """Where a training runs: device, precision and number of processes, through Lightning Fabric."""
 
+import logging
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,6 +25,7 @@ def make_fabric(device: str = "auto", precision: str = "32") -> "Fabric":
         raise ConfigError("precision 16 does not train on a CPU: use bf16 or 32.")
     from lightning_fabric import Fabric
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it says what was asked for, on standard error
     fabric = Fabric(accelerator=accelerator, devices=devices, precision=PRECISIONS[precision])  # type: ignore[arg-type]
     fabric.launch()
     if fabric.world_size > 1:
