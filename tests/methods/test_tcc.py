@@ -188,7 +188,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(at: int, tmp_path: Path, mo
             {"batch_size": 5},
             "batch_size is 5 for 3 clusters, most of which would be absent from a batch; give at least 6",
         ),
-        ({"tau_q": "soft"}, "tau_q"),
+        ({"tau_q": "soft"}, "tau_q is 'soft'; expected a finite number above 0"),
         ({"tau": 0}, "tau is 0; expected a finite number above 0"),
         ({"queue_size": -1}, 'queue_size is -1; expected a whole number of at least 0 or "auto"'),
         ({"kl": "each"}, "kl is 'each'; expected one of marginal, sample"),

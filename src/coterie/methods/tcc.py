@@ -79,8 +79,8 @@ class TCC(Clusterer):
         dim: D, 128 (MiCE).
         projection: "linear" (MiCE), or "mlp" with one hidden layer.
         augment: a preset of ``images.presets``; "auto" takes "marks" for small grey images, "mice" (paper) for others.
-        tau_q: temperature of Eq. 1, not to be found in the sources: "sharp" is .2, or .1 from 50 clusters on, and
-            "paper_like" 1, which cannot give a probability above .25 for K = 10.
+        tau_q: temperature of Eq. 1, not to be found in the sources: "auto" is the specification's sharp preset, .2, or
+            .1 from 50 clusters on; "paper_like" is 1, which cannot give a probability above .25 for K = 10.
         frozen: prototypes stay on the simplex, as they in effect did in the authors' precursor; trainable by default,
             since the paper calls its method end-to-end.
         gumbel_temperature: lambda of Eq. 2, not to be found; .3 (precursor).
@@ -149,7 +149,7 @@ class TCC(Clusterer):
         dim: int = 128,
         projection: str = "linear",
         augment: str = "auto",
-        tau_q: float | str = "sharp",
+        tau_q: float | str = "auto",
         frozen: bool = False,
         gumbel_temperature: float = 0.3,
         gumbel: bool = True,
@@ -247,8 +247,7 @@ class TCC(Clusterer):
         check_whole("batch_size", self.batch_size, least=2)
         for name in ("cluster_queue", "warm_up", "relink", "beta_warm_up", "lr_warm_up", "random_state"):
             check_whole(name, getattr(self, name), least=0)
-        for name in ("gumbel_temperature",):
-            check_number(name, getattr(self, name), above=0)
+        check_number("gumbel_temperature", self.gumbel_temperature, above=0)
         for name in ("alpha", "beta", "instance", "teach", "queue_noise"):
             check_number(name, getattr(self, name), least=0)
         for name in ("momentum", "confident", "empty"):
@@ -264,10 +263,8 @@ class TCC(Clusterer):
 
     def _check_automatic(self) -> None:
         """Parameters that are a number or a word."""
-        if self.tau_q not in ("sharp", "paper_like"):
-            check_number("tau_q (or sharp, paper_like)", self.tau_q, above=0)
-        for name in ("tau", "lr"):
-            if getattr(self, name) != "auto":
+        for name in ("tau_q", "tau", "lr"):
+            if getattr(self, name) != "auto" and (name, getattr(self, name)) != ("tau_q", "paper_like"):
                 check_number(name, getattr(self, name), above=0)
         if self.weight_decay != "auto":
             check_number("weight_decay", self.weight_decay, least=0)
@@ -392,7 +389,7 @@ class TCC(Clusterer):
         return Objective(**fields)
 
     def _tau_q(self) -> float:
-        if self.tau_q == "sharp":
+        if self.tau_q == "auto":
             return SHARP[self.n_clusters >= SHARP_FROM]
         return 1.0 if self.tau_q == "paper_like" else float(self.tau_q)
 
