@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from coterie.graphs.choice import N_RUNNERS_UP, Choice, choose_n_clusters, counted_size
-from coterie.graphs.grouping import LinkageSettings, group_features
+from coterie.graphs.grouping import LinkageSettings, group_features, group_neighbors
 from coterie.graphs.history import History, history_of
+from coterie.graphs.knn import nearest_neighbors
 
 
 def blobs(k: int, *, each: int = 60, d: int = 10, apart: float = 12.0, seed: int = 0) -> np.ndarray:
@@ -93,3 +94,32 @@ def test_a_history_without_mergers_is_what_it_is() -> None:
 
 def test_the_size_that_counts_grows_with_the_root_of_n() -> None:
     assert [counted_size(n) for n in (2, 144, 10_000, 10**6)] == [3.0, 3.0, 25.0, 250.0]
+
+
+def test_what_several_graphs_show_is_no_accident_of_one() -> None:
+    two_and_five = ladder([9.0, 8.0, 7.9, 0.9, 0.8, 0.7, 0.004])  # 8 clusters; 5 are clear, 2 a little clearer
+    five = ladder([9.0, 8.0, 7.9, 0.9, 0.8, 0.7, 0.6])
+    assert choose_n_clusters(two_and_five).n_clusters == 2
+    both = choose_n_clusters(two_and_five, five)
+    assert both.n_clusters == 5
+    assert both.answers == (2, 5)
+    again = choose_n_clusters(five, five)
+    assert (again.n_clusters, again.score) == (5, choose_n_clusters(five).score)
+
+
+def test_a_given_number_of_neighbours_is_the_middle_of_the_graphs_that_choose() -> None:
+    features = blobs(4, apart=9.0)
+    grouping = group_features(features, LinkageSettings(n_neighbors=9))
+    assert grouping.choice is not None
+    assert len(grouping.choice.answers) == 3
+    assert grouping.neighbors is not None
+    assert grouping.neighbors.indices.shape[1] == 9
+
+
+def test_neighbours_that_were_found_before_give_what_the_features_give() -> None:
+    features = blobs(5, apart=6.0)
+    found = nearest_neighbors(features, 60)
+    for settings in (LinkageSettings(), LinkageSettings(n_clusters=5), LinkageSettings(n_neighbors=12)):
+        one, other = group_features(features, settings), group_neighbors(found, features, settings)
+        assert (one.labels == other.labels).all()
+        assert one.choice == other.choice

@@ -1,6 +1,7 @@
 """Where compiled kernels are kept, and what happens where nothing can be written."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,9 +53,20 @@ def test_a_change_in_any_kernel_gives_the_compiled_code_another_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("one.py", "two.py"):
-        (tmp_path / name).write_text("x = 1\n")
+        (tmp_path / name).write_text("@compiled\nx = 1\n")
+    (tmp_path / "three.py").write_text("x = 1\n")
     monkeypatch.setattr(room, "__file__", str(tmp_path / "one.py"))
     before = room._source_digest()
+    (tmp_path / "three.py").write_text("x = 2  # no kernel: nothing has to be compiled again\n")
     assert room._source_digest() == before
-    (tmp_path / "two.py").write_text("x = 2\n")
+    (tmp_path / "two.py").write_text("@compiled\nx = 2\n")
     assert room._source_digest() != before
+
+
+def test_a_kernel_uses_functions_and_constants_of_kernel_modules_only() -> None:
+    folder = Path(room.__file__).parent
+    with_kernels = {path.stem for path in folder.glob("*.py") if "@compiled" in path.read_text(encoding="utf-8")}
+    types_only = {"affinity", "compiled"}
+    for name in with_kernels:
+        found = re.findall(r"^from coterie\.graphs\.(\w+) import", (folder / f"{name}.py").read_text("utf-8"), re.M)
+        assert set(found) <= with_kernels | types_only, name

@@ -9,10 +9,28 @@ import pytest
 
 from coterie.errors import ConfigError, GraphWarning, MissingExtraError, SlowPathWarning
 from coterie.graphs import neighbors as room
+from coterie.graphs.approximate import Index, build_index
 from coterie.graphs.knn import Neighbors, nearest_neighbors
 from coterie.graphs.neighbors import find_neighbors, measure_recall
 
 K = 15
+
+
+class Given(Index):
+    """An index that finds what it was given: ``levels`` of candidates, each looking further than the one before."""
+
+    def __init__(self, *levels: np.ndarray) -> None:
+        self.levels = list(levels)
+
+    def search(self, rows: np.ndarray) -> np.ndarray:
+        found: np.ndarray = self.levels[0][rows]
+        return found
+
+    def look_further(self) -> bool:
+        if len(self.levels) == 1:
+            return False
+        self.levels.pop(0)
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +137,9 @@ def test_fewer_rows_than_neighbours_are_clipped_by_every_search(method: str) -> 
 def test_rows_of_which_an_approximate_search_finds_too_few_are_searched_exactly(
     monkeypatch: pytest.MonkeyPatch, features: np.ndarray, truth: Neighbors
 ) -> None:
-    def half_blind(data: np.ndarray, count: int, method: str, seed: int) -> np.ndarray:
-        candidates = np.hstack([np.arange(len(data))[:, None], truth.indices])[:, :count]
-        candidates[::3, 3:] = -1
-        return candidates
-
-    monkeypatch.setattr(room, "_faiss", half_blind)
+    candidates = np.hstack([np.arange(len(features))[:, None], truth.indices])
+    candidates[::3, 3:] = -1
+    monkeypatch.setattr(room, "build_index", lambda *_: Given(candidates))
     found = find_neighbors(features, K, method="ivf")
     assert (found.indices == truth.indices).all()
 
@@ -140,12 +155,47 @@ def test_every_search_refuses_rows_that_are_not_finite(method: str) -> None:
 def test_a_search_that_misses_a_tenth_of_the_neighbours_warns_with_its_recall(
     monkeypatch: pytest.MonkeyPatch, features: np.ndarray
 ) -> None:
-    def blind(data: np.ndarray, count: int, method: str, seed: int) -> np.ndarray:
-        return np.random.default_rng(0).integers(0, len(data), (len(data), 3 * count))
-
-    monkeypatch.setattr(room, "_faiss", blind)
+    blind = Given(np.random.default_rng(0).integers(0, len(features), (len(features), 3 * K)))
+    monkeypatch.setattr(room, "build_index", lambda *_: blind)
     with pytest.warns(GraphWarning, match="search='ivf' found only"):
         assert find_neighbors(features, K, method="ivf").recall < 0.2
+
+
+def test_a_search_looks_further_until_its_recall_is_enough_and_no_further(
+    monkeypatch: pytest.MonkeyPatch, features: np.ndarray, truth: Neighbors
+) -> None:
+    few, enough, all_of_them = truth.indices.copy(), truth.indices.copy(), truth.indices
+    few[:, 3:], enough[::50, -1] = -1, -1
+    index = Given(few, enough, all_of_them)
+    monkeypatch.setattr(room, "build_index", lambda *_: index)
+    found = find_neighbors(features, K, method="ivf")
+    assert len(index.levels) == 2
+    assert found.recall > 0.99
+
+
+@pytest.mark.parametrize("method", ["ivf", "hnsw"])
+def test_a_search_of_faiss_looks_further_up_to_everything_and_then_says_so(method: str, features: np.ndarray) -> None:
+    index, rows = build_index(features, K, method, 0), np.arange(50)
+    before, steps = index.search(rows), 0
+    while index.look_further():
+        steps += 1
+        assert steps < 20
+    assert steps >= 3
+    last = index.search(rows)
+    assert last.shape == before.shape == (50, K)
+    true = nearest_neighbors(features, K - 1).indices[rows]
+    found = [len(set(a) & set(b)) for a, b in zip(last, true, strict=True)]
+    assert np.mean(found) > 0.999 * (K - 1)
+
+
+def test_rows_are_searched_in_blocks_with_the_same_answer(
+    monkeypatch: pytest.MonkeyPatch, features: np.ndarray
+) -> None:
+    whole = find_neighbors(features, K, method="ivf")
+    monkeypatch.setattr(room, "BLOCK", 999)
+    parts = find_neighbors(features, K, method="ivf")
+    assert (parts.indices == whole.indices).all()
+    assert (parts.sq_distances == whole.sq_distances).all()
 
 
 def test_recall_is_the_share_of_true_neighbours(features: np.ndarray, truth: Neighbors) -> None:

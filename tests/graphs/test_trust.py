@@ -74,6 +74,17 @@ def test_a_number_that_does_not_stand_out_is_said_with_the_next_best() -> None:
     assert said(made([30, 30], choice=Choice(2, 4.0, "rule", [(5, 1.0)])), "auto") == []
 
 
+def test_graphs_that_say_other_numbers_are_named_with_them() -> None:
+    def with_answers(*answers: int) -> Grouping:
+        return made([30, 30], choice=Choice(10, 4.0, "rule", [(5, 1.0)], answers))
+
+    kind, sentence = only(said(with_answers(10, 5, 12), "auto"))
+    assert kind is ChoiceWarning
+    assert "10 clusters is the best guess" in sentence
+    assert "graphs of fewer or more neighbours alone say 5, 12;" in sentence
+    assert said(with_answers(10, 10, 10), "auto") == said(with_answers(10, 11, 10), "auto") == []
+
+
 def test_fragments_are_said_from_a_hundredth_of_the_images_on() -> None:
     def with_fragments(count: int) -> Grouping:
         grouping = made([500, 500])

@@ -68,6 +68,7 @@ class GraphDegreeLinkage(Clusterer):
         recall_: of the neighbour search.
         stop_: minimum size and fragments of the sized stop.
         choice_: of n_clusters="auto", else None.
+        stages_: seconds of the neighbour search, the choice of the number of groups, graph, merging and stop.
         n_zero_merges_: mergers without any affinity before ``n_clusters_`` were left.
     """
 
@@ -114,6 +115,9 @@ class GraphDegreeLinkage(Clusterer):
         if self.affinity == "precomputed":
             return self._fit_precomputed(X)
         super().fit(X, y)
+        # the stages by their own names; what is left of the grouping are components, votes and confidence
+        self.timings_["grouping"] -= sum(self.stages_.values())
+        self.timings_ |= self.stages_
         return self
 
     def check_parameters(self) -> None:
@@ -176,7 +180,7 @@ class GraphDegreeLinkage(Clusterer):
 
     def _take(self, grouping: Grouping) -> None:
         history = grouping.history
-        self.choice_, self.stop_ = grouping.choice, grouping.stop
+        self.choice_, self.stop_, self.stages_ = grouping.choice, grouping.stop, dict(grouping.seconds)
         self.initial_labels_ = history.initial
         self.merges_ = np.column_stack([history.merges, history.affinity, history.size]).astype(np.float64)
         self.labels_ = grouping.labels

@@ -1,4 +1,4 @@
-"""How many clusters a merge history has, when nobody said."""
+"""How many clusters the images have, when nobody said: what the merge histories of several graphs say."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from coterie.graphs.history import History, labels_after
 
 RULE = (
     "the number of clusters after which the affinity of the next merger of two large clusters falls the most, "
-    "weighed by the logarithm of the number, up to 20"
+    "weighed by the logarithm of the number, up to 20; on average over graphs of fewer and of more neighbours"
 )
 FULL_WEIGHT = 20  # clusters
 N_RUNNERS_UP = 5
@@ -19,16 +19,41 @@ NOTHING = float(np.log(10))
 
 
 class Choice(NamedTuple):
-    """The chosen number of clusters, its score, the rule in words, and the next best as (number, score)."""
+    """The chosen number of clusters, its score, the rule in words, the next best as (number, score), and the number
+    that each of the histories alone would have given.
+    """
 
     n_clusters: int
     score: float
     rule: str
     runners_up: list[tuple[int, float]]
+    answers: tuple[int, ...] = ()
 
 
-def choose_n_clusters(history: History, *, largest: int | None = None) -> Choice:
-    """The number of clusters k in 2..``largest`` (default: the square root of n) with the largest gap times log k.
+def choose_n_clusters(*histories: History, largest: int | None = None) -> Choice:
+    """The number of clusters k in 2..``largest`` (default: the square root of n) with the largest gap times log k, on
+    average over ``histories`` of the same images, which come from graphs of fewer and of more neighbours.
+
+    A number that many graphs show is no accident of one. How far their own answers lie apart (``answers``) says how
+    much the choice is worth.
+    """
+    each = [_scores(history, largest) for history in histories]
+    total: dict[int, float] = {}
+    for scores in each:
+        for k, score in scores.items():
+            total[k] = total.get(k, 0.0) + score / len(each)
+    ranked = _ranked(total)
+    answers = tuple(_ranked(scores)[0][0] for scores in each)
+    return Choice(*ranked[0], RULE, ranked[1 : N_RUNNERS_UP + 1], answers)
+
+
+def _ranked(scores: dict[int, float]) -> list[tuple[int, float]]:
+    """(number, score), the best first, the smaller of equals first."""
+    return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
+
+
+def _scores(history: History, largest: int | None) -> dict[int, float]:
+    """The gap times log k of every number of clusters k that ``history`` may have.
 
     The gap of k is log A(merger that left k) - log A(merger that leaves k - 1), over mergers of two clusters of at
     least ``counted_size`` images, so that stray fragments do not count; that of parts without any affinity between them
@@ -42,13 +67,12 @@ def choose_n_clusters(history: History, *, largest: int | None = None) -> Choice
     largest = largest or max(10, int(np.sqrt(n)), 2 * apart)
     logs = np.log(affinity[affinity > 0][: max(0, largest - apart + 1)])
     if len(logs) < 2:
-        return Choice(min(max(2, apart), history.n_initial), 0.0, RULE, [])
+        return {min(max(2, apart), history.n_initial): 0.0}
     gaps, k = logs[1:] - logs[:-1], np.arange(apart + 1, apart + len(logs))
     if apart > 1:
         gaps, k = np.append(NOTHING, gaps), np.append(apart, k)
-    score = gaps * np.log(np.minimum(k, FULL_WEIGHT))
-    ranked = [(int(k[i]), float(score[i])) for i in np.argsort(-score, kind="stable")]
-    return Choice(*ranked[0], RULE, ranked[1 : N_RUNNERS_UP + 1])
+    scores = gaps * np.log(np.minimum(k, FULL_WEIGHT))
+    return dict(zip(k.tolist(), scores.tolist(), strict=True))
 
 
 def counted_size(n: int) -> float:

@@ -14,9 +14,13 @@ from coterie.graphs.knn import Neighbors
 from coterie.graphs.linkage import LocalStructure, link
 from coterie.graphs.neighbors import find_neighbors
 from coterie.graphs.refine import vote_once
+from coterie.graphs.stages import Stages
 from coterie.graphs.stop import Stop, sized_stop
 
 FEWEST_NEIGHBORS, MOST_NEIGHBORS = 5, 40
+# The number of clusters is chosen by graphs of so many neighbours, times these parts. A wider range of them reaches
+# further into small classes and loses digits.
+FIRST_NEIGHBORS, LOOKS = 10, (0.7, 1.0, 1.4)
 # Parts that so many neighbours do not join are joined by their centroids instead of filling the memory.
 MOST_DOUBLED = 640
 
@@ -47,7 +51,7 @@ class LinkageSettings:
 class Grouping(NamedTuple):
     """labels (n,) int64, the largest cluster first, and what led to them. ``n_exhausted``: clusters left when affinity
     ran out; ``restarted``: whether the linkage had to start from single images to reach k; ``choice``: when k was not
-    given.
+    given; ``seconds``: (stage, seconds) of neighbours, number of groups, graph, merging and stop.
     """
 
     labels: np.ndarray
@@ -58,6 +62,7 @@ class Grouping(NamedTuple):
     restarted: bool
     stop: Stop | None
     choice: Choice | None
+    seconds: tuple[tuple[str, float], ...] = ()
 
 
 def neighbors_for(n: int, n_clusters: int) -> int:
@@ -71,33 +76,28 @@ def neighbors_for(n: int, n_clusters: int) -> int:
 
 def group_features(features: np.ndarray, settings: LinkageSettings) -> Grouping:
     """The clusters of the rows of ``features`` (n, d) float32."""
-    n = len(features)
-    if settings.n_neighbors != "auto":
-        widest = int(settings.n_neighbors)
-    else:
-        widest = MOST_NEIGHBORS if settings.n_clusters == "auto" else neighbors_for(n, settings.n_clusters)
-    found = find_neighbors(features, widest, method=settings.search)
-    choice = None
-    if settings.n_clusters == "auto":
-        # a first linkage, with 10 neighbours unless another number was given
-        few = _first(found, 10) if settings.n_neighbors == "auto" else found
-        choice = _choose(affinity_graph(few, scale=settings.scale, a=settings.a), few.indices[:, 0], settings)
-        settings = replace(settings, n_clusters=min(choice.n_clusters, n))
-    if settings.n_neighbors == "auto":
-        found = _first(found, neighbors_for(n, int(settings.n_clusters)))
-    graph = affinity_graph(found, scale=settings.scale, a=settings.a)
-    grouping = _group(graph, found.indices[:, 0], settings, features)
-    return grouping._replace(neighbors=found, choice=choice)
+    stages = Stages()
+    found = find_neighbors(features, _widest(len(features), settings), method=settings.search)
+    stages.lap("neighbours")
+    return _group_neighbors(found, features, settings, stages)
+
+
+def group_neighbors(found: Neighbors, features: np.ndarray, settings: LinkageSettings) -> Grouping:
+    """The clusters of the rows of ``features`` (n, d), whose neighbours are ``found`` already: at least as many as
+    these settings need.
+    """
+    return _group_neighbors(found, features, settings, Stages())
 
 
 def group_graph(graph: Graph, settings: LinkageSettings) -> Grouping:
     """The clusters of the images that ``graph`` links; pairs without affinity cannot be joined by centroids here."""
-    nearest = nearest_by_weight(graph)
+    stages, nearest = Stages(), nearest_by_weight(graph)
     choice = None
     if settings.n_clusters == "auto":
-        choice = _choose(graph, nearest, settings)
+        choice = choose_n_clusters(settings.link(graph, _initial(nearest, settings)))
         settings = replace(settings, n_clusters=choice.n_clusters)
-    return _group(graph, nearest, settings, None)._replace(choice=choice)
+        stages.lap("number of groups")
+    return _group(graph, nearest, settings, None, stages)._replace(choice=choice)
 
 
 def merge_down(features: np.ndarray, labels: np.ndarray, settings: LinkageSettings) -> np.ndarray:
@@ -114,20 +114,57 @@ def merge_down(features: np.ndarray, labels: np.ndarray, settings: LinkageSettin
     return cut(history, int(settings.n_clusters))
 
 
-def _choose(graph: Graph, nearest: np.ndarray, settings: LinkageSettings) -> Choice:
-    """The number of clusters, from the history of ``graph``."""
-    return choose_n_clusters(settings.link(graph, _initial(nearest, settings)))
+def _group_neighbors(found: Neighbors, features: np.ndarray, settings: LinkageSettings, stages: Stages) -> Grouping:
+    n, choice = len(features), None
+    if settings.n_clusters == "auto":
+        choice = _choose_by_looks(found, settings)
+        settings = replace(settings, n_clusters=min(choice.n_clusters, n))
+        stages.lap("number of groups")
+    wanted = settings.n_neighbors
+    found = _first(found, neighbors_for(n, int(settings.n_clusters)) if wanted == "auto" else int(wanted))
+    graph = affinity_graph(found, scale=settings.scale, a=settings.a)
+    stages.lap("graph")
+    grouping = _group(graph, found.indices[:, 0], settings, features, stages)
+    return grouping._replace(neighbors=found, choice=choice)
+
+
+def _widest(n: int, settings: LinkageSettings) -> int:
+    """The neighbours that have to be searched for, the looks at the number of clusters included."""
+    auto = settings.n_clusters == "auto"
+    if settings.n_neighbors == "auto":
+        return MOST_NEIGHBORS if auto else neighbors_for(n, int(settings.n_clusters))
+    return max(_looks(settings)) if auto else int(settings.n_neighbors)
+
+
+def _looks(settings: LinkageSettings) -> list[int]:
+    """The numbers of neighbours of the graphs that the number of clusters is chosen by."""
+    middle = FIRST_NEIGHBORS if settings.n_neighbors == "auto" else int(settings.n_neighbors)
+    return sorted({max(1, round(middle * part)) for part in LOOKS})
+
+
+def _choose_by_looks(found: Neighbors, settings: LinkageSettings) -> Choice:
+    histories = []
+    for k in _looks(settings):
+        few = _first(found, k)
+        graph = affinity_graph(few, scale=settings.scale, a=settings.a)
+        histories.append(settings.link(graph, _initial(few.indices[:, 0], settings)))
+    return choose_n_clusters(*histories)
 
 
 def _first(found: Neighbors, k: int) -> Neighbors:
-    return found._replace(indices=found.indices[:, :k], sq_distances=found.sq_distances[:, :k])
+    if k >= found.indices.shape[1]:
+        return found
+    # copies, so that the wider arrays are not kept
+    return found._replace(indices=found.indices[:, :k].copy(), sq_distances=found.sq_distances[:, :k].copy())
 
 
 def _initial(nearest: np.ndarray, settings: LinkageSettings) -> np.ndarray:
     return np.arange(len(nearest)) if settings.init == "singletons" else nearest_neighbor_clusters(nearest)
 
 
-def _group(graph: Graph, nearest: np.ndarray, settings: LinkageSettings, features: np.ndarray | None) -> Grouping:
+def _group(
+    graph: Graph, nearest: np.ndarray, settings: LinkageSettings, features: np.ndarray | None, stages: Stages
+) -> Grouping:
     k = int(settings.n_clusters)
     initial = _initial(nearest, settings)
     restarted = int(initial.max()) + 1 < k
@@ -136,6 +173,7 @@ def _group(graph: Graph, nearest: np.ndarray, settings: LinkageSettings, feature
     history = settings.link(graph, initial)
     n_exhausted = history.n_final
     history = _carried_on(history, settings, features)
+    stages.lap("merging")
     stop = None
     if settings.stop == "plain" or history.n_final > k:
         labels = cut(history, k)
@@ -145,7 +183,9 @@ def _group(graph: Graph, nearest: np.ndarray, settings: LinkageSettings, feature
         labels = stop.labels
     for _ in range(settings.refine):
         labels = by_size(vote_once(graph, labels, int(labels.max()) + 1))
-    return Grouping(labels, history, graph, None, n_exhausted, restarted, stop, None)
+    stages.lap("stop")
+    seconds = tuple(stages.seconds.items())
+    return Grouping(labels, history, graph, None, n_exhausted, restarted, stop, None, seconds)
 
 
 def _carried_on(history: History, settings: LinkageSettings, features: np.ndarray | None) -> History:

@@ -3,16 +3,19 @@
 import logging
 import warnings
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
-from coterie.errors import ConfigError, GraphWarning, MissingExtraError, SlowPathWarning
+from coterie.errors import ConfigError, GraphWarning, SlowPathWarning
+from coterie.graphs.approximate import Index, build_index
 from coterie.graphs.knn import Neighbors, checked_features, nearest_neighbors, rank, search
 
 EXACT_UP_TO = 200_000  # images; exact search of more takes minutes on a laptop
+ENOUGH_RECALL = 0.95  # an approximate search looks further until it finds that share of the true neighbours
 LOW_RECALL = 0.9  # below it the graph misses more than a tenth of its edges, and a person should know
 RECALL_SAMPLE = 1000  # rows whose true neighbours are looked up to measure an approximate search
+SPARE = 9  # candidates beyond the asked ones: the image itself, and some that rounding may misplace
+BLOCK = 65_536  # rows searched and ranked at a time, so that a million images need no more than their neighbours
 METHODS = ("auto", "exact", "faiss", "ivf", "hnsw", "nndescent")
 logger = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ def find_neighbors(
     method: ``exact`` (ours, blocks of a matrix product), ``faiss`` (faiss flat, exact), ``ivf`` or ``hnsw`` (faiss,
     approximate), ``nndescent`` (pynndescent, approximate), or ``auto``: exact up to 200,000 rows, above that the first
     approximate one that is installed. Approximate neighbours are ranked again by their true distance; their recall is
-    measured on 1,000 rows.
+    measured on 1,000 rows, and ``ivf`` and ``hnsw`` look further until it is .95.
     """
     if method not in METHODS:
         raise ConfigError(f"search is {method!r}; expected one of {', '.join(METHODS)}")
@@ -35,11 +38,12 @@ def find_neighbors(
     if method == "exact":
         return nearest_neighbors(features, n_neighbors, device=device)
     features = checked_features(features)
-    candidates = _candidates(features, n_neighbors + 9, method, seed)
-    neighbors = rank(features, features, _without_self(candidates), n_neighbors)
-    _complete(neighbors, features)
+    index = build_index(features, n_neighbors + SPARE, method, seed)
     if method == "faiss":
-        return neighbors
+        return _ranked(index, features, n_neighbors)
+    _look_far_enough(index, features, n_neighbors, seed)
+    neighbors = _ranked(index, features, n_neighbors)
+    del index
     recall = measure_recall(features, neighbors, seed=seed)
     if recall < LOW_RECALL:
         warnings.warn(
@@ -56,9 +60,39 @@ def measure_recall(features: np.ndarray, neighbors: Neighbors, *, seed: int = 0)
     By distance, not by index, because among duplicates any choice is as good.
     """
     n, k = neighbors.indices.shape
-    rows = np.random.default_rng(seed).choice(n, min(RECALL_SAMPLE, n), replace=False)
+    rows = _sample(n, seed)
     furthest = _others(features, rows, k).sq_distances[:, -1:]
     return float((neighbors.sq_distances[rows] <= furthest).mean())
+
+
+def _sample(n: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).choice(n, min(RECALL_SAMPLE, n), replace=False)
+
+
+def _look_far_enough(index: Index, features: np.ndarray, k: int, seed: int) -> None:
+    """``index`` looking so far that it finds enough of the true neighbours of other rows than the recall is told of."""
+    rows = _sample(len(features), seed + 1)
+    furthest = _others(features, rows, k).sq_distances[:, -1:]
+    while True:
+        found = rank(features[rows], features, _without_self(index.search(rows), rows), k)
+        recall = float((found.sq_distances <= furthest).mean())
+        logger.debug("recall of the neighbour search: %.4f", recall)
+        if recall >= ENOUGH_RECALL or not index.look_further():
+            return
+
+
+def _ranked(index: Index, features: np.ndarray, k: int) -> Neighbors:
+    """The best ``k`` of what ``index`` finds for every row, by true distance; complete."""
+    n = len(features)
+    neighbors = Neighbors(np.empty((n, k), np.int64), np.empty((n, k)))
+    for begin in range(0, n, BLOCK):
+        rows = np.arange(begin, min(begin + BLOCK, n))
+        best = rank(features[rows], features, _without_self(index.search(rows), rows), k)
+        found = best.indices.shape[1]  # fewer than k when the search itself gave fewer
+        neighbors.indices[rows, :found], neighbors.sq_distances[rows, :found] = best.indices, best.sq_distances
+        neighbors.indices[rows, found:] = -1
+    _complete(neighbors, features)
+    return neighbors
 
 
 def _complete(neighbors: Neighbors, features: np.ndarray) -> None:
@@ -91,45 +125,5 @@ def _choose(n: int) -> str:
     return "exact"
 
 
-def _without_self(candidates: np.ndarray) -> np.ndarray:
-    return np.where(candidates == np.arange(len(candidates))[:, None], -1, candidates)
-
-
-def _candidates(features: np.ndarray, count: int, method: str, seed: int) -> np.ndarray:
-    """(n, count) indices of likely neighbours, itself among them; -1 where the search found none."""
-    count = min(count, len(features))
-    if method == "nndescent":
-        return _nndescent(features, count, seed)
-    return _faiss(features, count, method, seed)
-
-
-def _faiss(features: np.ndarray, count: int, method: str, seed: int) -> np.ndarray:
-    try:
-        import faiss
-    except ImportError as error:
-        raise MissingExtraError(f'search={method!r} needs faiss: pip install "coterie[faiss]"') from error
-    n, d = features.shape
-    index: Any
-    if method == "faiss":
-        index = faiss.IndexFlatL2(d)
-    elif method == "hnsw":
-        index = faiss.IndexHNSWFlat(d, 32)
-        index.hnsw.efSearch = 4 * count
-    else:
-        cells = int(np.clip(4 * np.sqrt(n), 1, max(1, n // 39)))  # faiss wants at least 39 training points a cell
-        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, cells)
-        index.cp.seed = seed
-        index.nprobe = max(8, cells // 32)
-        index.train(features)
-    index.add(features)
-    found: np.ndarray = index.search(features, count)[1]
-    return found
-
-
-def _nndescent(features: np.ndarray, count: int, seed: int) -> np.ndarray:
-    try:
-        from pynndescent import NNDescent
-    except ImportError as error:
-        raise MissingExtraError("search='nndescent' needs pynndescent: pip install \"coterie[map]\"") from error
-    found: np.ndarray = NNDescent(features, n_neighbors=count, random_state=seed).neighbor_graph[0]
-    return found
+def _without_self(candidates: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return np.where(candidates == rows[:, None], -1, candidates)
