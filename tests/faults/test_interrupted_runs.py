@@ -103,7 +103,7 @@ def test_a_process_of_its_own_ends_with_143_and_another_goes_on(
     assert process.returncode == 143
     assert info(own_run)["method"] == "gdl", "the run that would be replaced is whole"
     with python_process(*command, environment=environment) as process:
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=600) == 0  # other work may share the machine
     assert content(Path("run")) == straight
 
 
