@@ -49,24 +49,23 @@ def rounded(scores: dict[str, float]) -> Row:
 
 
 class Learned(NamedTuple):
-    """A seed that ``coterie reproduce`` ran: its set, what it is called, and the embedding (n, d) float32."""
+    """A seed that ``coterie reproduce`` ran: its set, its recipe by name and digest, its embedding (n, d) float32."""
 
     data: Dataset
     recipe: str
+    digest: str
     seed: int
     embedding: np.ndarray
 
 
-def learned(folder: Path, data: Path, only: Iterable[str] | None = None) -> Iterator[Learned]:
+def learned(folder: Path, data: Path) -> Iterator[Learned]:
     """Every seed in the folder of ``coterie reproduce``; SystemExit where it holds none, or no embedding."""
     records = records_in(folder)
     if not records:
         raise SystemExit(f"{folder} holds no seed-*.json: give the folder that `coterie reproduce --out` wrote")
     for seed, record in sorted(records.items()):
-        about = record["data"]
-        if only is not None and about["set"] not in only:
-            continue
-        size = record["recipe"]["data"]["size"]
+        about, recipe = record["data"], record["recipe"]
+        size = recipe["data"]["size"]
         found = load(about["set"], data, tuple(size) if size else None)
         with np.load(folder / f"seed-{seed}.npz", allow_pickle=False) as arrays:
             if "embedding" not in arrays.files:
@@ -74,4 +73,4 @@ def learned(folder: Path, data: Path, only: Iterable[str] | None = None) -> Iter
             embedding = arrays["embedding"]
         if list(found.images.shape) != about["shape"] or len(embedding) != len(found.images):
             raise SystemExit(f"{folder} was trained on other images than {about['set']} has now")
-        yield Learned(found, record["recipe"]["name"], seed, embedding)
+        yield Learned(found, recipe["name"], recipe["digest"], seed, embedding)

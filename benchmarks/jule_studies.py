@@ -200,6 +200,7 @@ def _both(asked: argparse.Namespace, settings: list[Row], make: Callable[[Datase
     """``make`` for every setting, on the pixels of every set and on every embedding; each row is kept at once."""
     rows = read_rows(asked.out)
     for data, features, about in _representations(asked):
+        rows = [row for row in rows if not _of_an_older_recipe(row, about)]
         for setting in missing([about | setting for setting in settings], rows):
             if setting.get("clusterer") in IN_SQUARE and len(features) > IN_SQUARE_UP_TO:
                 print(f"{setting['clusterer']} on {data.name}: left out, its memory grows with n^2", flush=True)
@@ -217,8 +218,13 @@ def _representations(asked: argparse.Namespace) -> Iterator[tuple[Dataset, np.nd
     for name, data in sets.items():
         yield data, unit_pixels(open_images(data.images)), {"set": name, "features": "pixels", "seed": None}
     for run in found:
-        about = {"set": run.data.name, "features": "embedding", "recipe": run.recipe, "seed": run.seed}
-        yield run.data, run.embedding, about
+        about = {"set": run.data.name, "features": "embedding", "recipe": run.recipe, "digest": run.digest}
+        yield run.data, run.embedding, about | {"seed": run.seed}
+
+
+def _of_an_older_recipe(row: Row, about: Row) -> bool:
+    same = all(row.get(key) == about.get(key) for key in ("set", "recipe"))
+    return same and row.get("digest") != about.get("digest")
 
 
 def _fit(name: str, features: np.ndarray, k: int) -> np.ndarray:

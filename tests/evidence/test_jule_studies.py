@@ -100,7 +100,7 @@ def run_folder(tmp_path: Path) -> Path:
     np.savez(folder / "seed-4.npz", labels=classes, embedding=embedding.astype(np.float32))
     record = {
         "format": "coterie seed", "format_version": 1, "data": {"set": "digits", "shape": [300, 1, 8, 8]},
-        "recipe": {"name": "made-up", "data": {"set": "digits", "size": None}},
+        "recipe": {"name": "made-up", "digest": "abc", "data": {"set": "digits", "size": None}},
     }  # fmt: skip
     (folder / "seed-4.json").write_text(json.dumps(record))
     return folder
@@ -114,6 +114,16 @@ def test_purity_is_of_pixels_and_of_what_a_run_learned(study: Study, run_folder:
     assert learned["purity"] == [1.0] * 50
     assert 0.9 < pixels["purity"][0] <= 1
     assert len(study("purity", "--runs", str(run_folder), "--sets", "digits")) == 2
+
+
+def test_a_recipe_that_has_changed_is_measured_again_in_place_of_the_old_one(study: Study, run_folder: Path) -> None:
+    before = study("purity", "--runs", str(run_folder))
+    record = json.loads((run_folder / "seed-4.json").read_text())
+    record["recipe"]["digest"] = "another"
+    (run_folder / "seed-4.json").write_text(json.dumps(record))
+    after = study("purity", "--runs", str(run_folder))
+    assert after[0] == before[0]
+    assert [row.get("digest") for row in before + after] == [None, "abc", None, "another"]
 
 
 def test_every_clusterer_runs_on_both_and_is_right_where_the_classes_are_apart(study: Study, run_folder: Path) -> None:
