@@ -13,10 +13,12 @@ from coterie.images.extractor import Images, Rows
 from coterie.images.module_features import evaluating
 from coterie.images.network import network_rows
 from coterie.nets.conv_stack import ConvStack
+from coterie.nets.ensemble import Ensemble
 from coterie.nets.heads import ProjectedTrunk
 from coterie.nets.resnet import build_trunk
 
 NAME = "trained"
+ENSEMBLE = "ensemble"
 
 # What a model file may ask for, by name: loading one builds no other network than these.
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -27,9 +29,14 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 
 
 def build_network(architecture: Mapping[str, Any]) -> nn.Module:
-    """The untrained network of ``architecture``: its name under "network", and its arguments."""
+    """The untrained network of ``architecture``: its name under "network", and its arguments.
+
+    Of an "ensemble" the argument "members" has the architecture of each network.
+    """
     arguments = dict(architecture)
     name = arguments.pop("network", None)
+    if name == ENSEMBLE:
+        return Ensemble([build_network(member) for member in arguments["members"]])
     if name not in NETWORKS:
         raise ModelFileError(f"the model has the network {name!r}, which is unknown; upgrade coterie to read it")
     if "shape" in arguments:
@@ -38,6 +45,14 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
         return NETWORKS[name](**arguments)
     except TypeError as error:
         raise ModelFileError(f"the model's network has settings this release does not know ({error})") from error
+
+
+def ensemble(architectures: list[dict[str, Any]]) -> dict[str, Any]:
+    """The architecture of the networks of ``architectures``, all for images of one shape, taken together."""
+    first = architectures[0]
+    if len(architectures) == 1:
+        return first
+    return {"network": ENSEMBLE, "shape": first["shape"], "members": architectures}
 
 
 class TrainedNetwork:

@@ -15,11 +15,13 @@ are what the network is trained on, and its embedding decides which clusters mer
 """
 
 import logging
+import math
 import os
 import time
 import warnings
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -38,7 +40,7 @@ from coterie.graphs.trust import reservations
 from coterie.images.features import unit_pixels
 from coterie.images.presets import PRESETS, preset
 from coterie.images.store import ImageStore, open_images
-from coterie.images.trained import TrainedNetwork, build_network
+from coterie.images.trained import TrainedNetwork, build_network, ensemble
 from coterie.methods.answers import answer_by_neighbors, linkage_answer, linkage_attributes
 from coterie.methods.order import cluster_order
 from coterie.methods.periods import Schedule, after_period, epochs_for, eta_for, n_periods
@@ -52,6 +54,7 @@ from coterie.methods.triplets import (
     uniform_negatives,
 )
 from coterie.nets.conv_stack import LETTERS, blocks_for, check_blocks
+from coterie.nets.ensemble import Ensemble
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole, plain_numbers
 from coterie.training.run import Run
 from coterie.training.settings import MAY_CHANGE
@@ -72,13 +75,38 @@ CHOICES = {
     "result": ("rc", "sf"),
     "linkage": ("robust", "paper"),
 }
-NOT_LEARNED = {"run_folder", "progress", "device", "precision", "random_state", "result", "linkage"}
+NOT_LEARNED = {
+    "run_folder",
+    "progress",
+    "tensorboard",
+    "n_runs",
+    "device",
+    "precision",
+    "random_state",
+    "result",
+    "linkage",
+}
 WHY = {
     "robust": "the linkage of local scale and sized stop on the learned embedding (result='rc', linkage='robust')",
     "rc": "the paper's linkage on the learned embedding, asked for by linkage='paper'",
     "sf": "the labels that the recurrence itself ended with, asked for by result='sf'",
 }
 RELEASE_BATCH = 100  # of the Torch release while it extracts features (jule.md B7)
+
+
+MANY_RUNS, FEW_IMAGES = 5, 1_000
+NEXT_SEED = 1_000_003  # far from the seeds a person gives, so that the networks of two runs differ
+
+
+class Learned(NamedTuple):
+    """What one network has come to: embedding (n, 160), labels of the recurrence (n,), and how it got there."""
+
+    network: nn.Module
+    embedding: np.ndarray
+    recurrent: np.ndarray
+    snapshots: list[Snapshot]
+    records: list[dict[str, Any]]
+    device: torch.device
 
 
 class JULE(Clusterer):
@@ -91,7 +119,7 @@ class JULE(Clusterer):
         n_clusters: K, 2 to n.
         eta: unfolding rate, the share of the clusters that merge in a period; 0.9 (paper; 0.2 for faces). "auto" is 0.2
             for fewer than 200 images a cluster, else 0.9.
-        epochs: E, of each period; 20 (paper). "auto" is 20, but 300 to 2,200 updates.
+        epochs: E, of each period; 20 (paper). "auto" is 20, but 160 to 2,200 updates.
         rounds: further periods of training on the robust labels, after K clusters are left; ours, 0 in the paper.
         round_epochs: epochs of each of them; "auto" is half of a period's.
         n_neighbors: K_s, edges from each image in the recurrence; 20.
@@ -124,16 +152,21 @@ class JULE(Clusterer):
         linkage: of "rc": "robust" (local scale, sized stop) or "paper" (global scale, plain stop).
         precision: 32, bf16 or 16 (mixed).
         device: auto, cpu, cuda, cuda:1 or mps.
+        n_runs: networks that are trained, one after another, each from a seed of its own; their embeddings are then
+            grouped side by side. "auto" is 5 for fewer than 1,000 images, where seeds differ most and training is
+            short, else 1 (paper).
         random_state: seed of everything random.
         run_folder: where checkpoints go; a killed training goes on from there. None: no checkpoints.
         progress: show a bar.
+        tensorboard: write the figures for TensorBoard too, where there is a run_folder.
 
     Attributes:
-        answers_: "sf", "rc" (the paper's linkage on the final embedding) and "robust", each labels and confidence.
+        answers_: "sf" (of the first network), "rc" (the paper's linkage on the final embedding) and "robust", each with
+            labels and confidence.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
-        training_: one record per epoch.
-        snapshots_: the embedding in three principal components, period by period.
-        embedding_: (n, 160) float32 unit rows.
+        training_: one record per epoch and network.
+        snapshots_: the embedding of the first network in three principal components, period by period.
+        embedding_: (n, 160 n_runs) float32 unit rows.
         merges_, stop_, ...: of the linkage of "rc", as in ``GraphDegreeLinkage``.
     """
 
@@ -176,9 +209,11 @@ class JULE(Clusterer):
         linkage: str = "robust",
         precision: str = "32",
         device: str = "auto",
+        n_runs: int | str = "auto",
         random_state: int = 0,
         run_folder: str | os.PathLike[str] | None = None,
         progress: bool = False,
+        tensorboard: bool = False,
     ) -> None:
         self.n_clusters = n_clusters
         self.eta = eta
@@ -214,9 +249,11 @@ class JULE(Clusterer):
         self.linkage = linkage
         self.precision = precision
         self.device = device
+        self.n_runs = n_runs
         self.random_state = random_state
         self.run_folder = run_folder
         self.progress = progress
+        self.tensorboard = tensorboard
 
     def check_parameters(self) -> None:
         check_n_clusters(self.n_clusters)
@@ -224,7 +261,7 @@ class JULE(Clusterer):
             raise ConfigError("n_clusters is 1, and JULE learns by telling clusters apart; ask for 2 or more")
         if self.eta != "auto":
             check_number("eta", self.eta, above=0, most=1)
-        for name in ("epochs", "round_epochs"):
+        for name in ("epochs", "round_epochs", "n_runs"):
             if getattr(self, name) != "auto":
                 check_whole(name, getattr(self, name), or_else=' or "auto"')
         for name in ("n_neighbors", "n_negatives"):
@@ -251,9 +288,22 @@ class JULE(Clusterer):
         self.store_ = store = open_images(X)
         self._check_count(len(store))
         self.image_options_ = store.options
-        embedding = self._train(store)
+        learned = [self._train(store, member) for member in range(self._n_runs(len(store)))]
+        architecture = ensemble([self.architecture(store.shape)] * len(learned))
+        network = learned[0].network if len(learned) == 1 else Ensemble([member.network for member in learned])
+        self.extractor_ = TrainedNetwork(network, architecture, learned[0].device)
+        self.training_ = [record | {"network": i} for i, member in enumerate(learned) for record in member.records]
+        self.recurrent_labels_, self.snapshots_ = learned[0].recurrent, learned[0].snapshots
+        embedding = np.concatenate([member.embedding for member in learned], axis=1) / np.float32(
+            math.sqrt(len(learned))
+        )
         self.n_features_in_ = embedding.shape[1]
         return embedding
+
+    def _n_runs(self, n: int) -> int:
+        if isinstance(self.n_runs, str):
+            return MANY_RUNS if n < FEW_IMAGES else 1
+        return int(self.n_runs)
 
     def architecture(self, shape: tuple[int, int, int]) -> dict[str, Any]:
         """What the network is built from, with the blocks that "auto" means for images of ``shape`` (c, h, w)."""
@@ -264,12 +314,12 @@ class JULE(Clusterer):
             "bn_weight": self.bn_weight,
         }  # fmt: skip
 
-    def _train(self, store: ImageStore) -> np.ndarray:
-        """The recurrence (jule.md B1); the embedding of all images at its end."""
+    def _train(self, store: ImageStore, member: int) -> Learned:
+        """The recurrence (jule.md B1)."""
         architecture = self.architecture(store.shape)
         first = self._first_labels(store)
         schedule = self._schedule(len(store), int(first.max()) + 1)
-        with self._run() as run:
+        with self._run(member) as run:
             network = build_network(architecture)  # in the run, whose seed its weights start from
             net = run.setup(network)
             optimizer = run.setup(self._optimizer(network))
@@ -286,11 +336,8 @@ class JULE(Clusterer):
                     self._regroup(run, embedding, period, schedule)  # forward pass
                 run.log(n_clusters=int(run.values["labels"].max()) + 1)
             embedding = self._embed(run, network, store)  # in eval mode whatever bn_extract says, as new images are
-        self.extractor_ = TrainedNetwork(network, architecture, run.device)
-        self.training_ = run.history
-        self.recurrent_labels_ = run.values["recurrent"]
-        self.snapshots_ = [Snapshot(**saved) for saved in run.values["snapshots"]]
-        return embedding
+        snapshots = [Snapshot(**saved) for saved in run.values["snapshots"]]
+        return Learned(network, embedding, run.values["recurrent"], snapshots, run.history, run.device)
 
     def _first_labels(self, store: ImageStore) -> np.ndarray:
         """Parts of the nearest-neighbour graph of the pixels (A5)."""
@@ -401,11 +448,14 @@ class JULE(Clusterer):
             rows = [network(batch.clean).float().cpu() for batch in run.in_order(store, size)]
         return torch.cat(rows).numpy()
 
-    def _run(self) -> Run:
+    def _run(self, member: int) -> Run:
+        """The run of network ``member``, from 0; the first one has the run folder itself."""
         config = {name: value for name, value in self.get_params(deep=False).items() if name not in NOT_LEARNED}
+        folder = self.run_folder if self.run_folder is None or not member else Path(self.run_folder) / f"run-{member}"
         return Run(
-            self.run_folder, config={"method": self.kind, **plain_numbers(config)}, device=self.device,
-            precision=self.precision, random_state=int(self.random_state), progress=self.progress,
+            folder, config={"method": self.kind, **plain_numbers(config)}, device=self.device,
+            precision=self.precision, random_state=int(self.random_state) + NEXT_SEED * member,
+            progress=self.progress, tensorboard=self.tensorboard,
             may_change=MAY_CHANGE - {"epochs"},  # a period of another length would begin and end at other epochs
         )  # fmt: skip
 

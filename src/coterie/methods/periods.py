@@ -7,7 +7,7 @@ from typing import NamedTuple
 FAST, SLOW, FEW_IMAGES = 0.9, 0.2, 200
 # The paper trains 20 epochs a period: 80 updates for the 400 faces of ORL, 14,000 for MNIST. Too few updates teach a
 # small set nothing, and beyond 2,200 (USPS, 11,000 images) a large one learns nothing that its clusters could use.
-EPOCHS, FEWEST_UPDATES, MOST_UPDATES = 20, 300, 2_200
+EPOCHS, FEWEST_UPDATES, MOST_UPDATES = 20, 160, 2_200
 
 
 class Schedule(NamedTuple):
@@ -35,12 +35,12 @@ class Schedule(NamedTuple):
 
 
 def eta_for(n: int, k: int) -> float:
-    """The unfolding rate when nobody said: 0.9, but 0.2 where ``k`` clusters have fewer than 200 of ``n`` images each."""
+    """The unfolding rate when nobody said: 0.9, 0.2 where ``k`` clusters have fewer than 200 of ``n`` images each."""
     return SLOW if n < FEW_IMAGES * k else FAST
 
 
 def epochs_for(n: int, batch_size: int) -> int:
-    """Epochs of a period when nobody said: the paper's 20, but 300 to 2,200 updates."""
+    """Epochs of a period when nobody said: the paper's 20, but 160 to 2,200 updates."""
     updates = -(-n // batch_size)
     wanted = min(max(EPOCHS * updates, FEWEST_UPDATES), MOST_UPDATES)
     return max(1, round(wanted / updates))
