@@ -5,8 +5,8 @@
 Input: the images as an array, pixels / 255 for the rivals; all images at once; labels for k (except where the method
 finds k) and for scoring only. Each row runs in a process of its own, warmed up on 3,000 images first so that nothing is
 compiled in the measured time. Rivals live in another environment: pip install scikit-learn umap-learn fast-hdbscan
-evoc. A row that needs more than --limit seconds is recorded as given up; so is one that is refused for its memory
-(Ward: n^2 distances).
+evoc. --agdl is a folder with a checkout of the public Python AGDL. A row that needs more than --limit seconds is
+recorded as given up; so is one that is refused for its memory (Ward and AGDL: n^2 distances).
 """
 
 import argparse
@@ -19,10 +19,22 @@ import time
 from pathlib import Path
 
 import numpy as np
+from agdl import agdl_labels
 
-ROWS = ["coterie", "coterie auto", "evoc", "k-means", "umap + k-means", "umap + fast-hdbscan", "ward", "spectral"]
+ROWS = [
+    "coterie",
+    "coterie auto",
+    "evoc",
+    "k-means",
+    "umap + k-means",
+    "umap + fast-hdbscan",
+    "ward",
+    "spectral",
+    "agdl",
+]
 COMPILED = {"coterie", "coterie auto", "evoc", "umap + k-means", "umap + fast-hdbscan"}  # by numba, for what they meet
 WARD_UP_TO = 25_000  # its distances need 8 n^2 / 2 bytes: 2.5 GB here, 20 GB at 70,000
+AGDL_UP_TO = 25_000  # two dense matrices of n x n float64: 10 GB here, 73 GB at 70,000
 
 
 def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -33,13 +45,15 @@ def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     return images, classes
 
 
-def fit(method: str, images: np.ndarray, k: int) -> np.ndarray:
+def fit(method: str, images: np.ndarray, k: int, agdl: str) -> np.ndarray:
     """Labels of ``images`` (n, h, w) uint8; -1 is what a method calls noise."""
     if method.startswith("coterie"):
         from coterie import GraphDegreeLinkage
 
         return GraphDegreeLinkage("auto" if method.endswith("auto") else k).fit(images).labels_
     pixels = images.reshape(len(images), -1).astype(np.float32) / 255
+    if method == "agdl":
+        return agdl_labels(pixels, k, agdl)
     if method == "evoc":
         from evoc import EVoC
 
@@ -66,13 +80,14 @@ def fit(method: str, images: np.ndarray, k: int) -> np.ndarray:
     }[method]().fit_predict(pixels)
 
 
-def run_row(method: str, data: Path, name: str, out: Path) -> None:
+def run_row(method: str, data: Path, name: str, out: Path, agdl: str) -> None:
     images, classes = load(data, name)
     k = int(classes.max()) + 1
-    fit(method, images if method in COMPILED else images[:: len(images) // 3000], k)
+    if method != "agdl":  # which compiles nothing and is slow
+        fit(method, images if method in COMPILED else images[:: len(images) // 3000], k, agdl)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
-    labels = fit(method, images, k)
+    labels = fit(method, images, k, agdl)
     seconds = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     np.save(out, labels)
@@ -98,10 +113,15 @@ def measure(method: str, name: str, arguments: argparse.Namespace) -> dict[str, 
     images, classes = load(arguments.data, name)
     if method == "ward" and len(images) > WARD_UP_TO:
         return row | {"gave_up": f"needs {len(images) ** 2 * 4 / 2**30:.0f} GB for its distances"}
+    if method == "agdl" and not arguments.agdl:
+        return row | {"gave_up": "no checkout was given"}
+    if method == "agdl" and len(images) > AGDL_UP_TO:
+        return row | {"gave_up": f"needs {len(images) ** 2 * 16 / 2**30:.0f} GB for its dense graphs"}
     python = sys.executable if method.startswith("coterie") or not arguments.rival_python else arguments.rival_python
     with tempfile.TemporaryDirectory() as folder:
         labels = Path(folder) / "labels.npy"
         command = [python, __file__, "--row", method, name, str(labels), "--data", str(arguments.data)]
+        command += ["--agdl", arguments.agdl or ""]
         try:
             answer = subprocess.run(command, capture_output=True, text=True, timeout=arguments.limit, check=True)
         except subprocess.TimeoutExpired:
@@ -117,13 +137,14 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=["mnist-test", "mnist"])
     parser.add_argument("--methods", nargs="*", default=ROWS, choices=ROWS)
     parser.add_argument("--rival-python", help="an interpreter that has the rivals")
+    parser.add_argument("--agdl", help="a checkout of github.com/myungjoon/GDL, which is no part of this project")
     parser.add_argument("--limit", type=int, default=900, help="seconds for one row, its warm-up included")
     parser.add_argument("--out", type=Path, default=Path("docs/results/rivals.json"))
     parser.add_argument("--row", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.row:
         method, name, labels = arguments.row
-        run_row(method, arguments.data, name, Path(labels))
+        run_row(method, arguments.data, name, Path(labels), arguments.agdl)
         return
     from provenance import provenance
 

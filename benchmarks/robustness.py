@@ -1,6 +1,8 @@
 """The linkage on what breaks linkages: long tails of classes, 2 to 2,000 clusters, thousands of exact copies.
 
-    python benchmarks/robustness.py --data ../shared/data --out docs/results/robustness.json
+    python benchmarks/robustness.py --data ../shared/data --out docs/results/robustness.json [--again]
+
+Finished rows are kept, so the script can be stopped and started again; --again measures everything anew.
 
 "published" is n_neighbors=20, n_components=None, stop="plain", refine=0, "default" the constructor's defaults; both are
 told the number of clusters. Tails: class sizes fall geometrically to ``ratio`` of the largest, over the classes in an
@@ -12,7 +14,8 @@ import argparse
 import json
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,8 @@ SETTINGS = {
 SEEDS = (0, 1, 2)
 NUMBERS = (2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 Row = dict[str, object]
+Make = Callable[[], Row]
+CASE = ("part", "set", "ratio", "seed", "case", "k", "settings")  # what tells rows apart
 
 
 def long_tail(classes: np.ndarray, largest: int, ratio: float, seed: int) -> np.ndarray:
@@ -63,7 +68,7 @@ def scores(classes: np.ndarray, labels: np.ndarray) -> Row:
     return {name: round(float(measure(classes, labels)), 4) for name, measure in measures.items()}
 
 
-def tails(data: Path) -> Iterator[Row]:
+def tails(data: Path) -> Iterator[tuple[Row, Make]]:
     cases = [("mnist", 6000, 0.1), ("mnist", 6000, 0.02), ("cmu_pie", 42, 0.3), ("cmu_pie", 42, 0.1)]
     for name, largest, ratio in cases:
         images, classes = read(data, name)
@@ -71,19 +76,19 @@ def tails(data: Path) -> Iterator[Row]:
         for seed in SEEDS:
             some = long_tail(classes, largest, ratio, seed)
             for settings in SETTINGS:
-                row, labels = fitted(images[some], k, settings)
-                yield {"part": "tail", "set": name, "ratio": ratio, "seed": seed} | row | scores(classes[some], labels)
+                case: Row = {"part": "tail", "set": name, "ratio": ratio, "seed": seed, "k": k, "settings": settings}
+                yield case, partial(scored, images[some], classes[some], k, settings)
 
 
-def numbers(data: Path) -> Iterator[Row]:
+def numbers(data: Path) -> Iterator[tuple[Row, Make]]:
     images, classes = read(data, "mnist", test_only=True)
     for k in NUMBERS:
         for settings in SETTINGS:
-            row, labels = fitted(images, k, settings)
-            yield {"part": "numbers", "set": "mnist-test"} | row | scores(classes, labels)
+            case: Row = {"part": "numbers", "set": "mnist-test", "k": k, "settings": settings}
+            yield case, partial(scored, images, classes, k, settings)
 
 
-def copies(data: Path) -> Iterator[Row]:
+def copies(data: Path) -> Iterator[tuple[Row, Make]]:
     images, classes = read(data, "mnist", test_only=True)
     rng = np.random.default_rng(0)
     cases = {
@@ -91,14 +96,23 @@ def copies(data: Path) -> Iterator[Row]:
         "all 1 to 6 times": rng.integers(1, 7, len(images)),
         "all 6 times": np.full(len(images), 6),
     }
-    for case, times in cases.items():
-        each = np.repeat(np.arange(len(images)), times)
-        first = np.concatenate([[0], np.cumsum(times)[:-1]])
+    for name, times in cases.items():
         for settings in SETTINGS:
-            row, labels = fitted(images[each], 10, settings)
-            together = float((labels == labels[first][each]).mean())
-            row |= {"part": "copies", "set": "mnist-test", "case": case, "with_the_first_copy": round(together, 4)}
-            yield row | scores(classes, labels[first])
+            case: Row = {"part": "copies", "set": "mnist-test", "case": name, "k": 10, "settings": settings}
+            yield case, partial(scored_copies, images, classes, times, settings)
+
+
+def scored(images: np.ndarray, classes: np.ndarray, k: int, settings: str) -> Row:
+    row, labels = fitted(images, k, settings)
+    return row | scores(classes, labels)
+
+
+def scored_copies(images: np.ndarray, classes: np.ndarray, times: np.ndarray, settings: str) -> Row:
+    each = np.repeat(np.arange(len(images)), times)
+    first = np.concatenate([[0], np.cumsum(times)[:-1]])
+    row, labels = fitted(images[each], 10, settings)
+    together = float((labels == labels[first][each]).mean())
+    return row | {"with_the_first_copy": round(together, 4)} | scores(classes, labels[first])
 
 
 def read(data: Path, name: str, *, test_only: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -119,17 +133,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/robustness.json"))
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--parts", nargs="*", default=["tails", "numbers", "copies"])
     arguments = parser.parse_args()
     makers = {"tails": tails, "numbers": numbers, "copies": copies}
     fitted(np.random.default_rng(0).integers(0, 256, (300, 8, 8), np.uint8), 3, "default")  # compiles
-    rows, origin = [], provenance()  # now, as the checkout may move on meanwhile
-    for part in arguments.parts:
-        for row in makers[part](arguments.data):
-            rows.append(row)
-            print(line(row), flush=True)
+    rows: list[Row] = [] if arguments.again or not arguments.out.exists() else old_rows(arguments.out)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(origin | {"seeds": list(SEEDS), "rows": rows}, indent=1) + "\n")
+    for part in arguments.parts:
+        for case, measure in makers[part](arguments.data):
+            if not any(same(case, row) for row in rows):
+                origin = provenance()  # now, as the checkout may move on meanwhile
+                rows.append(case | measure() | origin)
+                print(line(rows[-1]), flush=True)
+                arguments.out.write_text(json.dumps({"seeds": list(SEEDS), "rows": rows}, indent=1) + "\n")
+
+
+def old_rows(path: Path) -> list[Row]:
+    rows: list[Row] = json.loads(path.read_text())["rows"]
+    return [row for row in rows if "commit" in row]
+
+
+def same(case: Row, row: Row) -> bool:
+    return all(case.get(key) == row.get(key) for key in CASE)
 
 
 if __name__ == "__main__":
