@@ -14,6 +14,7 @@ import torch
 import coterie
 from coterie.errors import ConfigError, TrainingStopped
 from coterie.methods import METHODS
+from coterie.methods.snapshots import thinned
 from coterie.methods.tcc import TCC
 from coterie.methods.twins import Memory
 
@@ -89,6 +90,23 @@ def test_every_epoch_logs_what_shows_whether_the_head_lives(model: TCC) -> None:
         assert {"loss", "loss_instance", "kl", "loss_cluster", "effective", "images_per_second"} <= record.keys()
     assert ["taught" in record for record in model.training_] == [False] * 4 + [True, False] * 2
     assert all("changed" in record for record in model.training_[1:])
+
+
+def test_there_is_a_cloud_for_every_look_at_the_linkage_and_one_for_the_end(model: TCC) -> None:
+    assert [snapshot.title for snapshot in model.snapshots_] == ["epoch 4", "epoch 6", "at the end"]
+    assert all(snapshot.positions.shape == (120, 3) for snapshot in model.snapshots_)
+
+
+def test_of_many_snapshots_every_other_one_is_kept() -> None:
+    kept: list[dict[str, Any]] = []
+    for n in range(100):
+        kept = thinned([*kept, {"title": str(n)}])
+        assert len(kept) <= 12
+        assert (kept[0]["title"], kept[-1]["title"]) == ("0", str(n))
+
+
+def test_a_training_shorter_than_the_warm_up_is_taught_from_its_middle_on() -> None:
+    assert ["taught" in record for record in fitted(epochs=4, warm_up=10).training_] == [False, False, True, True]
 
 
 @pytest.mark.parametrize("assign", ["head", "linkage"])

@@ -7,6 +7,7 @@ import numpy as np
 from coterie.graphs.reduce import principal_axes, project
 
 MOST = 2_000  # images in a snapshot
+MOST_KEPT = 12  # snapshots of a training that takes many
 
 
 class Snapshot(NamedTuple):
@@ -32,3 +33,10 @@ def snapshot(title: str, embedding: np.ndarray, labels: np.ndarray) -> Snapshot:
 def plain(snapshot: Snapshot) -> dict[str, Any]:
     """A snapshot as a checkpoint holds it; ``Snapshot(**plain(s))`` is ``s``."""
     return snapshot._asdict()
+
+
+def thinned(snapshots: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``snapshots``, or about half of them, the first and the last included, when there are more than 12."""
+    if len(snapshots) <= MOST_KEPT:
+        return snapshots
+    return [*snapshots[:-1:2], snapshots[-1]]

@@ -44,6 +44,7 @@ from coterie.methods.answers import (
 )
 from coterie.methods.epoch_figures import EpochFigures
 from coterie.methods.schedules import DECAYS, learning_rate, make_optimizer, set_rate
+from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
 from coterie.methods.twins import Known, Memory, Objective, Parts, twin_contrast
 from coterie.nets.heads import COMBINATIONS, PROJECTIONS, TwinHead
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
@@ -107,8 +108,8 @@ class TCC(Clusterer):
         beta_warm_up: epochs in which beta rises from a tenth to its value; 0.
         kl: "sample", of each image (paper, Eq. 3), which pulls every image to all clusters alike, or "marginal", of the
             batch's mean, which asks for equal clusters only.
-        warm_up: epochs after which the prototypes, W and Q_k are started anew from the linkage of the embedding; 0
-            never (paper).
+        warm_up: epochs, at most half of all, after which the prototypes, W and Q_k are started anew from the linkage
+            of the embedding; 0 never (paper).
         teach: weight of the cross entropy between pi and the confident labels of that linkage; 0 none (paper).
         relink: epochs between two linkages; 0 keeps the first.
         confident: share of an image's neighbours' weight that its cluster needs, against the next best, to be taught.
@@ -132,6 +133,7 @@ class TCC(Clusterer):
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         training_: one record per epoch: loss and its terms, max_pi, entropy_each (of pi_i) and entropy_mean (of the
             mean pi, at most log K), r_cosine between clusters (1: all the same), changed labels, sizes.
+        snapshots_: the embedding in three principal components when the linkage was asked, and at the end.
         embedding_: f, (n, D) float32 unit rows.
         prototypes_: mu, (K', D) unit rows of the clusters the head uses, in the order of its labels.
         merges_, stop_, ...: of the linkage, as in ``GraphDegreeLinkage``.
@@ -310,6 +312,7 @@ class TCC(Clusterer):
                 run.watch_clusters(parts.figures.labels, self.n_clusters)
             embedding = self._embed(run, parts, store)
         self.training_ = run.history
+        self.snapshots_ = [Snapshot(**saved) for saved in run.values["snapshots"]]
         answering = parts.answering(self.encoder)
         self.prototypes_ = unit(answering.prototypes.detach()).cpu().numpy()
         self.extractor_ = TrainedNetwork(answering.encoder, architecture, run.device)
@@ -337,21 +340,22 @@ class TCC(Clusterer):
         """What the linkage of the embedding says: where prototypes start, and what they are taught (ours)."""
         if epoch == 0:
             nobody = np.full(len(store), -1)
-            run.values |= {"updates": 0, "linked": nobody, "taught": nobody}
-        since = epoch - self.warm_up
-        if not self.warm_up or since < 0:
-            return
-        if since and not (self.teach and self.relink and since % self.relink == 0):
+            run.values |= {"updates": 0, "linked": nobody, "taught": nobody, "snapshots": []}
+        since = epoch - min(self.warm_up, max(self.epochs // 2, 1))
+        is_first = bool((run.values["linked"] < 0).all())
+        again = self.teach and self.relink and since % self.relink == 0
+        if not self.warm_up or since < 0 or not (is_first or again):
             return
         embedding = self._embed(run, parts, store)
         (labels, confidence), _ = linkage_answer(embedding, LinkageSettings(n_clusters=self.n_clusters))
-        if since:
-            labels = matched(labels, run.values["linked"], self.n_clusters)
-        else:
+        if is_first:
             f, y = torch.from_numpy(embedding).to(run.device), torch.from_numpy(labels).to(run.device)
             parts.start_anew(f, y, min(self.batch_size, len(store)), self.cluster_queue, run.random.device)
+        else:
+            labels = matched(labels, run.values["linked"], self.n_clusters)
         taught = np.where(confidence >= self.confident, labels, -1)
-        run.values |= {"linked": labels, "taught": taught}
+        snapshots = [*run.values["snapshots"], plain(snapshot(f"epoch {epoch}", embedding, labels))]
+        run.values |= {"linked": labels, "taught": taught, "snapshots": thinned(snapshots)}
         run.log(taught=float((taught >= 0).mean()))
 
     def _parts(self, run: Run, encoder: nn.Module, n: int) -> Parts:
@@ -430,6 +434,7 @@ class TCC(Clusterer):
             self.assigned_, self.assigned_because_ = self.assign, f"assign={self.assign!r} asked for it"
         self.labels_, self.confidence_ = self.answers_[self.assigned_]
         self.n_clusters_ = int(self.labels_.max()) + 1
+        self.snapshots_.append(snapshot("at the end", features, self.labels_))
         assert grouping.neighbors is not None
         self.smallest_variance_ = smallest_variance(grouping.neighbors.sq_distances)
         for name, value in linkage_attributes(grouping, int(linkage.labels.max()) + 1).items():
