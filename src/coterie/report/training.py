@@ -24,7 +24,7 @@ KNOWN = (
     ("Share of labels that changed", ("changed",), False),
 )
 # They say where an epoch stands or how fast it went.
-NO_CURVE = {"phase", "epoch", "step", "seconds", "images_per_second", "linkage_seconds"}
+NO_CURVE = {"phase", "network", "epoch", "step", "seconds", "images_per_second", "linkage_seconds"}
 
 Record = dict[str, Any]
 
@@ -38,10 +38,14 @@ def training_data(run: RunFolder) -> dict[str, Any] | None:
         return None
     return {
         "epochs": len(records),
-        "breaks": [n for n, (a, b) in enumerate(pairwise(records), 2) if a.get("phase") != b.get("phase")],
+        "breaks": [n for n, (a, b) in enumerate(pairwise(records), 2) if _phase(a) != _phase(b)],
         "curves": curves(records),
         "clouds": [_cloud(snapshot) for snapshot in evenly(snapshots, CLOUDS)],
     }
+
+
+def _phase(record: Record) -> tuple[Any, Any]:
+    return record.get("network"), record.get("phase")
 
 
 def curves(records: list[Record]) -> list[dict[str, Any]]:
