@@ -108,13 +108,19 @@ def knn(result: dict[str, Any]) -> str:
     return "\n".join([text, table(["search", "seconds", "recall"], rows) + "\n", source(result)])
 
 
-def main() -> None:
+def pages() -> dict[Path, str]:
+    """speed.md, of every JSON that is there."""
     parts = ["# Speed and memory\n"]
     for name, render in (("rivals", rivals), ("growth", growth), ("knn", knn), ("scale", scale)):
         path = RESULTS / f"{name}.json"
         if path.exists():
             parts.append(render(json.loads(path.read_text())) + "\n")
-    (RESULTS / "speed.md").write_text("\n".join(parts))
+    return {RESULTS / "speed.md": "\n".join(parts)}
+
+
+def main() -> None:
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

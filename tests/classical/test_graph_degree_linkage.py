@@ -1,5 +1,6 @@
 """Graph degree linkage as a clusterer: its history, what it does when affinity runs out, and given graphs."""
 
+import time
 import warnings
 from pathlib import Path
 
@@ -350,3 +351,16 @@ def test_a_history_without_mergers_can_be_saved(tmp_path: Path) -> None:
     features = np.array([[0.0], [1.0]], np.float32)
     quiet(GraphDegreeLinkage(1), features).save(tmp_path / "model")
     assert GraphDegreeLinkage.load(tmp_path / "model").predict(features).tolist() == [0, 0]
+
+
+@pytest.mark.filterwarnings("ignore::coterie.errors.CoterieWarning")
+def test_the_seconds_of_every_stage_stand_apart_and_add_up_to_the_grouping() -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
+    began = time.perf_counter()
+    given = GraphDegreeLinkage(3).fit(rows)
+    whole = time.perf_counter() - began
+    assert set(given.stages_) == {"neighbours", "graph", "merging", "stop"}
+    assert set(given.timings_) == {"features", "grouping", *given.stages_}
+    assert min(given.timings_.values()) >= 0
+    assert sum(given.timings_.values()) <= whole
+    assert "number of groups" in GraphDegreeLinkage().fit(rows).stages_

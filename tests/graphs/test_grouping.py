@@ -30,7 +30,16 @@ def parts(count: int, each: int = 40) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("n", "k", "expected"),
-    [(10_000, 10, 10), (70_000, 10, 26), (1_440, 20, 5), (400, 40, 5), (4_000, 1, 20), (10**6, 10, 40), (2, 2, 5)],
+    [
+        (10_000, 10, 10),
+        (70_000, 10, 26),
+        (1_440, 20, 5),
+        (400, 40, 5),
+        (4_000, 1, 20),
+        (200_000, 10, 40),
+        (10**6, 10, 20),
+        (2, 2, 5),
+    ],
 )
 def test_neighbours_grow_with_the_root_of_the_size_of_a_cluster_between_bounds(n: int, k: int, expected: int) -> None:
     assert neighbors_for(n, k) == expected

@@ -36,7 +36,7 @@ class GraphDegreeLinkage(Clusterer):
         n_clusters: 1 to n, or "auto": chosen from the merge history; ``choice_`` says by which rule and names the
             runners-up.
         n_neighbors: edges from each image, K_s. "auto" is 10 for 1,000 images a cluster, growing with the square
-            root, between 5 and 40 (``graphs.grouping``); JULE has 20.
+            root, between 5 and 40, 20 above 200,000 images (``graphs.grouping``); JULE has 20.
         n_components: principal components that neighbours are searched in. "auto" is 64 for at least 8,000 images of
             more features, None is all.
         scale: "local", each image's own (gacluster), or "global", one for all: ``a`` times the mean squared distance

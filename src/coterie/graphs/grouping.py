@@ -18,6 +18,7 @@ from coterie.graphs.stages import Stages
 from coterie.graphs.stop import Stop, sized_stop
 
 FEWEST_NEIGHBORS, MOST_NEIGHBORS = 5, 40
+MANY, MOST_FOR_MANY = 200_000, 20  # images from which on more neighbours would take more than 4 GB at a million
 # The number of clusters is chosen by graphs of so many neighbours, times these parts. A wider range of them reaches
 # further into small classes and loses digits.
 FIRST_NEIGHBORS, LOOKS = 10, (0.7, 1.0, 1.4)
@@ -66,12 +67,17 @@ class Grouping(NamedTuple):
 
 
 def neighbors_for(n: int, n_clusters: int) -> int:
-    """K_s when nobody said: 10 for 1,000 images a cluster, growing with the square root, between 5 and 40.
+    """K_s when nobody said: 10 for 1,000 images a cluster, growing with the square root, between 5 and 40 (20 above
+    200,000 images).
 
     Few neighbours keep small clusters apart, many keep large ones whole. The rule was chosen on the sets of
     docs/results; sets it was not chosen on are marked there.
     """
-    return int(np.clip(round(10 * np.sqrt(n / n_clusters / 1000)), FEWEST_NEIGHBORS, MOST_NEIGHBORS))
+    return int(np.clip(round(10 * np.sqrt(n / n_clusters / 1000)), FEWEST_NEIGHBORS, _most_neighbors(n)))
+
+
+def _most_neighbors(n: int) -> int:
+    return MOST_NEIGHBORS if n <= MANY else MOST_FOR_MANY
 
 
 def group_features(features: np.ndarray, settings: LinkageSettings) -> Grouping:
@@ -132,7 +138,7 @@ def _widest(n: int, settings: LinkageSettings) -> int:
     """The neighbours that have to be searched for, the looks at the number of clusters included."""
     auto = settings.n_clusters == "auto"
     if settings.n_neighbors == "auto":
-        return MOST_NEIGHBORS if auto else neighbors_for(n, int(settings.n_clusters))
+        return _most_neighbors(n) if auto else neighbors_for(n, int(settings.n_clusters))
     return max(_looks(settings)) if auto else int(settings.n_neighbors)
 
 
