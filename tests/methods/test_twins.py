@@ -173,14 +173,19 @@ def test_a_perturbed_queue_keeps_its_length_and_nearly_its_direction() -> None:
     assert perturbed(rows, 0.0, torch.Generator()) is rows
 
 
-def test_a_new_start_puts_prototypes_and_the_memory_where_the_clusters_are() -> None:
+@pytest.mark.parametrize("shared", [0.0, 20.0])
+def test_a_new_start_puts_prototypes_and_the_memory_where_the_clusters_are(shared: float) -> None:
     net, twin, memory = pieces()
     parts = Parts(net, net, twin, twin, torch.optim.SGD(net.parameters(), 0.1), memory, EpochFigures(1, K, "cpu"))
     labels = torch.arange(60) % K
-    f = normalize(torch.eye(K, D)[labels] + 0.05 * torch.randn(60, D), dim=1)
+    noise = 0.05 * torch.randn(60, D, generator=torch.Generator().manual_seed(1))
+    # early in a training all features have a direction in common
+    f = normalize(torch.eye(K, D)[labels] + noise + shared * torch.eye(D)[D - 1], dim=1)
     parts.start_anew(f, labels, 30, 4, torch.Generator().manual_seed(0))
     for head in (net, twin.net):
         assert (head.log_pi(f).argmax(1) == labels).all()
+        between = head.prototypes.detach() @ head.prototypes.detach().T
+        assert between.fill_diagonal_(-1).max() < 0  # they stay apart, however close the clusters are
     assert sorted(memory.clusters.ids.tolist()) == sorted([0, 1, 2] * 4)
     closest = (memory.clusters.keys @ net.prototypes.detach().T).argmax(1)
     assert torch.equal(closest, memory.clusters.ids)

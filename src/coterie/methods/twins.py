@@ -172,12 +172,14 @@ class Parts:
 
     @torch.no_grad()
     def start_anew(self, f: Tensor, labels: Tensor, b: int, past: int, generator: torch.Generator) -> None:
-        """Prototypes and W to the middle of the clusters ``labels`` (n,) of f (n, d), and Q_k as ``past`` batches of
-        ``b`` images would have left it."""
+        """Prototypes and W to where the clusters ``labels`` (n,) of f (n, d) lie from their common middle, and Q_k as
+        ``past`` batches of ``b`` images would have left it."""
         shares = nn.functional.one_hot(labels, len(self.bare.prototypes)).to(f)
-        means = shares.T @ f
-        self.bare.place(means)
-        self.answering("ema").place(means)
+        # early on all features share a direction, along which a prototype would tell no image from another
+        means = shares.T @ f / shares.sum(0)[:, None].clamp(min=1)
+        apart = means - means.mean(0)
+        self.bare.place(apart)
+        self.answering("ema").place(apart)
         for _ in range(past):
             drawn = torch.randint(len(f), (b,), generator=generator, device=f.device)
             self.memory.push_clusters(shares[drawn].T @ f[drawn], shares[drawn].any(0))
