@@ -38,13 +38,17 @@ def choose_n_clusters(*histories: History, largest: int | None = None) -> Choice
     much the choice is worth.
     """
     each = [_scores(history, largest) for history in histories]
-    total: dict[int, float] = {}
-    for scores in each:
-        for k, score in scores.items():
-            total[k] = total.get(k, 0.0) + score / len(each)
-    ranked = _ranked(total)
+    ranked = _ranked({k: _mean(each, k) for scores in each for k in scores})
     answers = tuple(_ranked(scores)[0][0] for scores in each)
     return Choice(*ranked[0], RULE, ranked[1 : N_RUNNERS_UP + 1], answers)
+
+
+def _mean(each: list[dict[int, float]], k: int) -> float:
+    """The mean score of ``k`` over the graphs that can tell, at least two: one that falls into more parts than ``k``,
+    as those of few neighbours may, says nothing about it.
+    """
+    known = sum(k >= min(scores) for scores in each)
+    return sum(scores.get(k, 0.0) for scores in each) / max(known, min(2, len(each)))
 
 
 def _ranked(scores: dict[int, float]) -> list[tuple[int, float]]:

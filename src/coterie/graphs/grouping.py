@@ -1,9 +1,11 @@
 """The whole linkage in one call: features (or a graph) in, exactly k clusters out, with all that led to them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
+from torch import get_num_threads
 
 from coterie.errors import ConfigError
 from coterie.graphs.affinity import Graph, affinity_graph
@@ -149,12 +151,15 @@ def _looks(settings: LinkageSettings) -> list[int]:
 
 
 def _choose_by_looks(found: Neighbors, settings: LinkageSettings) -> Choice:
-    histories = []
-    for k in _looks(settings):
+    def history_of_first(k: int) -> History:
         few = _first(found, k)
         graph = affinity_graph(few, scale=settings.scale, a=settings.a)
-        histories.append(settings.link(graph, _initial(few.indices[:, 0], settings)))
-    return choose_n_clusters(*histories)
+        return settings.link(graph, _initial(few.indices[:, 0], settings))
+
+    # the kernels run without the interpreter's lock; of many images, one look at a time is what the memory holds
+    at_once = get_num_threads() if len(found.indices) <= MANY else 1
+    with ThreadPoolExecutor(at_once) as pool:
+        return choose_n_clusters(*pool.map(history_of_first, _looks(settings)))
 
 
 def _first(found: Neighbors, k: int) -> Neighbors:
