@@ -105,11 +105,13 @@ def _rules(data: Dataset, linkage: str) -> list[Row]:
 
 
 def _features(data: Dataset, linkage: str) -> np.ndarray:
-    """Unit rows of pixels; the mean image taken off for gacluster and ours, and for ours the principal axes alone."""
+    """Unit rows of pixels minus the mean image, for ours along the principal axes alone.
+
+    The papers speak of unit rows; their figures are those of rows that the mean image was taken off (global scale: USPS
+    ACC .867 with it as published, .591 without; MNIST-test .933 and .852).
+    """
     store = open_images(data.images)
-    if linkage == "paper":
-        return unit_pixels(store)
-    if linkage == "gacluster":
+    if linkage != "ours":
         return make_extractor("pixels", store).fit_transform(store)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
