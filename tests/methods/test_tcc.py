@@ -60,8 +60,8 @@ def test_the_method_is_known_by_its_name() -> None:
     assert METHODS["tcc"] is TCC
 
 
-def test_a_fit_has_two_answers_and_says_which_it_gives_and_why(model: TCC) -> None:
-    assert set(model.answers_) == {"head", "linkage"}
+def test_a_fit_has_three_answers_and_says_which_it_gives_and_why(model: TCC) -> None:
+    assert set(model.answers_) == {"head", "linkage", "student"}
     for labels, confidence in model.answers_.values():
         assert labels.shape == confidence.shape == (120,)
         assert labels.dtype == np.int64
@@ -109,8 +109,8 @@ def test_a_training_shorter_than_the_warm_up_is_taught_from_its_middle_on() -> N
     assert ["taught" in record for record in fitted(epochs=4, warm_up=10).training_] == [False, False, True, True]
 
 
-@pytest.mark.parametrize("assign", ["head", "linkage"])
-def test_either_answer_can_be_asked_for_saved_and_used_to_place_new_images(assign: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("assign", ["head", "linkage", "student"])
+def test_each_answer_can_be_asked_for_saved_and_used_to_place_new_images(assign: str, tmp_path: Path) -> None:
     model = fitted(epochs=6, warm_up=3, assign=assign)
     assert model.assigned_ == assign
     assert assign in model.assigned_because_
@@ -121,7 +121,7 @@ def test_either_answer_can_be_asked_for_saved_and_used_to_place_new_images(assig
     np.testing.assert_allclose(loaded.predict_proba(new), model.predict_proba(new))
     assert loaded.place(new).confidence.shape == (9,)
     shares = model.predict_proba(stripes()[0])
-    if assign == "head":  # parametric: an image of the fit gets the label of the fit
+    if assign != "linkage":  # parametric: an image of the fit gets the label of the fit
         assert np.array_equal(shares.argmax(1), model.labels_)
 
 
@@ -210,7 +210,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(at: int, tmp_path: Path, mo
         ({"tau": 0}, "tau is 0; expected a finite number above 0"),
         ({"queue_size": -1}, 'queue_size is -1; expected a whole number of at least 0 or "auto"'),
         ({"kl": "each"}, "kl is 'each'; expected one of marginal, sample"),
-        ({"assign": "robust"}, "assign is 'robust'; expected one of auto, head, linkage"),
+        ({"assign": "robust"}, "assign is 'robust'; expected one of auto, head, linkage, student"),
         ({"augment": "simclr"}, "augment is 'simclr'; expected one of auto, mice"),
         ({"momentum": 1.5}, "momentum is 1.5; expected a finite number of at least 0 and of at most 1"),
         ({"lr": "fast"}, "lr is 'fast'; expected a finite number above 0"),

@@ -45,6 +45,7 @@ from coterie.methods.answers import (
 from coterie.methods.epoch_figures import EpochFigures
 from coterie.methods.schedules import DECAYS, learning_rate, make_optimizer, set_rate
 from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
+from coterie.methods.student import Student, teach_student
 from coterie.methods.twins import Known, Memory, Objective, Parts, twin_contrast
 from coterie.nets.heads import COMBINATIONS, PROJECTIONS, TwinHead
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
@@ -54,6 +55,7 @@ from coterie.training.run import Run
 EMBEDDED_AT_ONCE = 500
 SHARP, SHARP_FROM = (0.2, 0.1), 50  # tcc.md section 2: .2 for K <= 20, .1 for K = 200
 LONGEST_QUEUE = 16384  # tcc.md section 4
+ANSWERS = ("head", "linkage", "student")
 CHOICES = {
     "projection": PROJECTIONS,
     "combine": COMBINATIONS,
@@ -63,7 +65,7 @@ CHOICES = {
     "optimizer": ("adam", "sgd"),
     "lr_decay": DECAYS,
     "encoder": ("query", "ema"),
-    "assign": ("auto", "head", "linkage"),
+    "assign": ("auto", *ANSWERS),
     "augment": ("auto", *PRESETS),
 }
 NOT_LEARNED = {"run_folder", "progress", "tensorboard", "device", "precision", "random_state", "assign", "encoder"}
@@ -74,7 +76,7 @@ class TCC(Clusterer):
 
     Args:
         n_clusters: K, 2 to n.
-        epochs: 40 are for a CPU and the small trunk; the papers' are 1,000 (CIFAR) to 3,000.
+        epochs: 30 are for a CPU and the small trunk; the papers' are 1,000 (CIFAR) to 3,000.
         batch_size: 256 (MiCE). At least 2 K, and 10 K is better: a batch must hold every cluster.
         trunk: of ``nets.resnet``: "auto" by the size of the images, "small", "resnet18", "resnet34" (papers).
         dim: D, 128 (MiCE).
@@ -119,8 +121,9 @@ class TCC(Clusterer):
         lr_decay: "none", "cosine", or "steps", a tenth after .48, .64 and .8 of the epochs (MiCE on CIFAR).
         weight_decay: "auto" is 0 with Adam and .0001 with SGD (MiCE).
         encoder: "query" (paper), or "ema": the twin makes the embedding and the answer.
-        assign: "head", the prototypes (paper), "linkage" of the embedding, or "auto", whichever cuts less of the weight
-            of the neighbour graph.
+        assign: "head", the prototypes (paper); "linkage" of the embedding; "student", a small network that has learned
+            the confident labels of the linkage, which places new images at once; or "auto", whichever cuts least of the
+            weight of the neighbour graph.
         precision: 32, bf16 or 16 (mixed).
         device: auto, cpu, cuda, cuda:1 or mps.
         random_state: seed of everything random.
@@ -129,13 +132,14 @@ class TCC(Clusterer):
         tensorboard: write the figures for TensorBoard too.
 
     Attributes:
-        answers_: "head" and "linkage", each labels and confidence.
+        answers_: "head", "linkage" and "student", each labels and confidence.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         training_: one record per epoch: loss and its terms, max_pi, entropy_each (of pi_i) and entropy_mean (of the
             mean pi, at most log K), r_cosine between clusters (1: all the same), changed labels, sizes.
         snapshots_: the embedding in three principal components when the linkage was asked, and at the end.
         embedding_: f, (n, D) float32 unit rows.
         prototypes_: mu, (K', D) unit rows of the clusters the head uses, in the order of its labels.
+        student_: weights of the small network, in the order of its labels.
         merges_, stop_, ...: of the linkage, as in ``GraphDegreeLinkage``.
     """
 
@@ -145,7 +149,7 @@ class TCC(Clusterer):
         self,
         n_clusters: int = 10,
         *,
-        epochs: int = 40,
+        epochs: int = 30,
         batch_size: int = 256,
         trunk: str = "auto",
         dim: int = 128,
@@ -175,9 +179,9 @@ class TCC(Clusterer):
         beta: float = 1.0,
         beta_warm_up: int = 0,
         kl: str = "marginal",
-        warm_up: int = 10,
-        teach: float = 1.0,
-        relink: int = 5,
+        warm_up: int = 8,
+        teach: float = 2.0,
+        relink: int = 4,
         confident: float = 0.9,
         optimizer: str = "adam",
         lr: float | str = "auto",
@@ -424,10 +428,14 @@ class TCC(Clusterer):
 
     def _fit_features(self, features: np.ndarray) -> None:
         settings = LinkageSettings(n_clusters=self.n_clusters)
-        head, used = head_answer(shares_of_prototypes(features, self.prototypes_, self._tau_q()))
         linkage, grouping = linkage_answer(features, settings)
+        lesson = np.where(linkage.confidence >= self.confident, linkage.labels, -1)
+        student = teach_student(features, lesson, self.n_clusters, self.random_state)
+        head, used = head_answer(shares_of_prototypes(features, self.prototypes_, self._tau_q()))
+        learned, known = head_answer(student.shares(features))
         self.prototypes_ = self.prototypes_[used]
-        self.answers_ = {"head": head, "linkage": linkage}
+        self.student_ = student._replace(out=student.out[:, known], out_bias=student.out_bias[known])
+        self.answers_ = {"head": head, "linkage": linkage, "student": learned}
         if self.assign == "auto":
             self.assigned_, self.assigned_because_ = choose_answer(grouping.graph, self.answers_, self.n_clusters)
         else:
@@ -446,19 +454,23 @@ class TCC(Clusterer):
     def _memberships(self, features: np.ndarray) -> np.ndarray:
         if self.assigned_ == "head":
             return shares_of_prototypes(features, self.prototypes_, self._tau_q())
+        if self.assigned_ == "student":
+            return self.student_.shares(features)
         return memberships_by_neighbors(
             features, self.embedding_, self.labels_, n_neighbors=self.n_neighbors_,
             smallest_variance=self.smallest_variance_,
         )  # fmt: skip
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
-        return {
+        student = {f"student.{name}": np.ascontiguousarray(array) for name, array in self.student_._asdict().items()}
+        return student | {
             "smallest_variance": np.array([self.smallest_variance_]), "n_neighbors": np.array([self.n_neighbors_]),
-            "prototypes": self.prototypes_, "by_head": np.array([self.assigned_ == "head"]),
+            "prototypes": self.prototypes_, "assigned": np.array([ANSWERS.index(self.assigned_)]),
         }  # fmt: skip
 
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
         self.smallest_variance_ = float(tensors["smallest_variance"][0])
         self.n_neighbors_ = int(tensors["n_neighbors"][0])
         self.prototypes_ = tensors["prototypes"]
-        self.assigned_ = "head" if tensors["by_head"][0] else "linkage"
+        self.student_ = Student(**{name: tensors[f"student.{name}"] for name in Student._fields})
+        self.assigned_ = ANSWERS[int(tensors["assigned"][0])]

@@ -11,6 +11,7 @@ ANSWERS = {
     "robust": "linkage with local scale and sized stop on what was learned",
     "head": "the network's own output",
     "linkage": "linkage on what was learned",
+    "student": "a small network taught by the surest of the linkage",
 }
 SCORES = {"accuracy": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
 
