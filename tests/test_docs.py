@@ -178,12 +178,13 @@ def test_every_named_warning_and_every_oddity_stands_on_the_page_about_trust() -
     assert [sentence for sentence in said if sentence not in text] == []
 
 
-@pytest.mark.parametrize("method", ["gdl", "kmeans"])
+@pytest.mark.parametrize("method", ["gdl", "kmeans", "jule", "tcc"])
 def test_every_parameter_stands_on_the_page_of_its_method_with_its_default(method: str) -> None:
     from coterie.classical import CLASSICAL
+    from coterie.methods import METHODS
 
     text = (ROOT / f"docs/methods/{method}.md").read_text(encoding="utf-8")
-    for name, default in CLASSICAL[method]().get_params().items():
+    for name, default in {**CLASSICAL, **METHODS}[method]().get_params().items():
         assert f"| `{name}` | `{default!r}` |" in text
 
 

@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "GraphDegreeLinkage": "coterie.classical.linkage",
     "KMeans": "coterie.classical.kmeans",
+    "JULE": "coterie.methods.jule",
     "Clusterer": "coterie.clusterer",
     "CLASSICAL": "coterie.classical",
     "METHODS": "coterie.methods",
@@ -27,6 +28,7 @@ _HOMES = {
 }
 __all__ = [
     "CLASSICAL",
+    "JULE",
     "METHODS",
     "Clusterer",
     "GraphDegreeLinkage",
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from coterie.images.store import ImageStore, open_images
     from coterie.loading import load
     from coterie.methods import METHODS
+    from coterie.methods.jule import JULE
 
 
 def __getattr__(name: str) -> Any:

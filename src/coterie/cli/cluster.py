@@ -151,7 +151,10 @@ def run(job: Job, noted: list[dict[str, str]]) -> None:
         with RunLock(job.out):
             writer = RunWriter(job.out, noted)
             began = time.perf_counter()
-            training = TrainingFolder(job.out, {"method": job.method, **settings(job.model)}, force=job.force)
+            training = TrainingFolder(
+                job.out, {"method": job.method, **settings(job.model)}, force=job.force,
+                may_change=getattr(job.model, "may_change", None),
+            )  # fmt: skip
             training.check()
             store = _read(job, writer)
             _check(job, store)

@@ -7,7 +7,7 @@ the new one is. The same command finds the mark and goes on; another command nee
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,18 @@ BESIDES = {"seed", "map"}  # of the command, not of the method
 class TrainingFolder:
     """The training inside the run folder ``out``, whose RunLock the caller holds.
 
-    settings: what a training that goes on must share, by name; ``force`` begins anew where it does not.
+    settings: what a training that goes on must share, by name, but for what ``may_change`` (what any may, unless the
+    method says); ``force`` begins anew where it does not.
     """
 
-    def __init__(self, out: Path, settings: dict[str, Any], *, force: bool) -> None:
+    def __init__(
+        self, out: Path, settings: dict[str, Any], *, force: bool, may_change: Collection[str] | None = None
+    ) -> None:
         self.out = out
         self.path = out / TRAINING
         self.settings = settings
         self.force = force
+        self.may_change = may_change
         self._goes_on = False
         self._began_from_nothing = False
 
@@ -46,7 +50,8 @@ class TrainingFolder:
         from coterie.training.settings import MAY_CHANGE, describe, differences
 
         before = {"method": mark.get("method")} | {k: v for k, v in mark["config"].items() if k not in BESIDES}
-        changed = [item for item in differences(before, self.settings) if item[0] not in MAY_CHANGE]
+        may_change = MAY_CHANGE if self.may_change is None else self.may_change
+        changed = [item for item in differences(before, self.settings) if item[0] not in may_change]
         if other_method := [item for item in changed if item[0] == "method"]:
             changed = other_method  # its parameters are others anyway
         self._goes_on = not changed

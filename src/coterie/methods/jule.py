@@ -92,8 +92,6 @@ WHY = {
     "sf": "the labels that the recurrence itself ended with, asked for by result='sf'",
 }
 RELEASE_BATCH = 100  # of the Torch release while it extracts features (jule.md B7)
-
-
 MANY_RUNS, FEW_IMAGES = 5, 1_000
 NEXT_SEED = 1_000_003  # far from the seeds a person gives, so that the networks of two runs differ
 
@@ -171,6 +169,8 @@ class JULE(Clusterer):
     """
 
     kind = "jule"
+    # A period of another length would begin and end at other epochs; which answer is given, nothing learns from.
+    may_change = (MAY_CHANGE - {"epochs"}) | {"result", "linkage", "n_runs"}
 
     def __init__(
         self,
@@ -288,8 +288,10 @@ class JULE(Clusterer):
         self.store_ = store = open_images(X)
         self._check_count(len(store))
         self.image_options_ = store.options
+        own = self.architecture(store.shape)
+        log.info("network: blocks %s (%s) for images of %d x %d pixels", own["blocks"], LETTERS, *store.shape[1:])
         learned = [self._train(store, member) for member in range(self._n_runs(len(store)))]
-        architecture = ensemble([self.architecture(store.shape)] * len(learned))
+        architecture = ensemble([own] * len(learned))
         network = learned[0].network if len(learned) == 1 else Ensemble([member.network for member in learned])
         self.extractor_ = TrainedNetwork(network, architecture, learned[0].device)
         self.training_ = [record | {"network": i} for i, member in enumerate(learned) for record in member.records]
@@ -308,7 +310,6 @@ class JULE(Clusterer):
     def architecture(self, shape: tuple[int, int, int]) -> dict[str, Any]:
         """What the network is built from, with the blocks that "auto" means for images of ``shape`` (c, h, w)."""
         blocks = blocks_for(shape) if self.blocks == "auto" else self.blocks
-        log.info("network: blocks %s (%s) for images of %d x %d pixels", blocks, LETTERS, *shape[1:])
         return {
             "network": "conv_stack", "shape": list(shape), "blocks": blocks, "padding": self.padding,
             "bn_weight": self.bn_weight,
@@ -456,7 +457,7 @@ class JULE(Clusterer):
             folder, config={"method": self.kind, **plain_numbers(config)}, device=self.device,
             precision=self.precision, random_state=int(self.random_state) + NEXT_SEED * member,
             progress=self.progress, tensorboard=self.tensorboard,
-            may_change=MAY_CHANGE - {"epochs"},  # a period of another length would begin and end at other epochs
+            may_change=self.may_change,
         )  # fmt: skip
 
     def _optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
