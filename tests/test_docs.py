@@ -1,5 +1,6 @@
 """What README.md and docs/ say: code runs, commands and options exist, links lead somewhere, tables are current."""
 
+import importlib
 import importlib.util
 import json
 import re
@@ -120,6 +121,18 @@ def test_the_tables_of_readme_and_results_are_those_of_the_json(renderer: Module
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert renderer.with_table(readme, renderer.readme_table(rows)) == readme
     assert renderer.page(rows) == RESULTS.with_suffix(".md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("script", ["render_checks", "render_speed"])
+def test_the_pages_of_the_other_measurements_are_those_of_their_json(
+    script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails after a measurement until ``python benchmarks/render_checks.py`` or ``render_speed.py`` has run."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    pages = importlib.import_module(script).pages()
+    assert pages
+    for path, text in pages.items():
+        assert path.read_text(encoding="utf-8") == text
 
 
 def row(**changes: Any) -> dict[str, Any]:
