@@ -151,7 +151,8 @@ def test_result_and_linkage_choose_among_the_same_three_answers(result: str, lin
     assert (model.labels_ == model.answers_[chosen].labels).all()
     assert (model.confidence_ == model.answers_[chosen].confidence).all()
     assert model.n_clusters_ == K
-    assert (model.stop_ is None) == (chosen == "rc")
+    assert hasattr(model, "merges_") == (chosen != "sf")  # no merge history has led to the labels of the recurrence
+    assert (getattr(model, "stop_", None) is not None) == (chosen == "robust")
 
 
 # --- B4, B5: the loss of a batch

@@ -76,16 +76,8 @@ CHOICES = {
     "linkage": ("robust", "paper"),
 }
 NOT_LEARNED = {
-    "run_folder",
-    "progress",
-    "tensorboard",
-    "n_runs",
-    "device",
-    "precision",
-    "random_state",
-    "result",
-    "linkage",
-}
+    "run_folder", "progress", "tensorboard", "n_runs", "device", "precision", "random_state", "result", "linkage",
+}  # fmt: skip
 WHY = {
     "robust": "the linkage of local scale and sized stop on the learned embedding (result='rc', linkage='robust')",
     "rc": "the paper's linkage on the learned embedding, asked for by linkage='paper'",
@@ -165,7 +157,7 @@ class JULE(Clusterer):
         training_: one record per epoch and network.
         snapshots_: the embedding of the first network in three principal components, period by period.
         embedding_: (n, 160 n_runs) float32 unit rows.
-        merges_, stop_, ...: of the linkage of "rc", as in ``GraphDegreeLinkage``.
+        merges_, stop_, ...: of the linkage that gave ``labels_``, as in ``GraphDegreeLinkage``; not with result="sf".
     """
 
     kind = "jule"
@@ -479,12 +471,14 @@ class JULE(Clusterer):
         chosen = of_rc if self.assigned_ == "rc" else of_robust
         assert chosen.neighbors is not None
         self.smallest_variance_ = smallest_variance(chosen.neighbors.sq_distances)
+        self.n_neighbors_ = chosen.neighbors.indices.shape[1]
+        if self.assigned_ == "sf":
+            return  # no merge history has led to it
         for name, value in linkage_attributes(chosen, self.n_clusters_).items():
             setattr(self, name, value)
-        if self.assigned_ != "sf":
-            settings = self._paper() if self.assigned_ == "rc" else robust_settings
-            for category, sentence in reservations(chosen, settings):
-                warnings.warn(sentence, category, stacklevel=3)
+        settings = self._paper() if self.assigned_ == "rc" else robust_settings
+        for category, sentence in reservations(chosen, settings):
+            warnings.warn(sentence, category, stacklevel=3)
 
     def _memberships(self, features: np.ndarray) -> np.ndarray:
         return memberships_by_neighbors(
