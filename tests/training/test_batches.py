@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from coterie.errors import ConfigError
-from coterie.training.batches import in_turn, Resident, Streamed, place_images, plan_batches
+from coterie.training.batches import Resident, Streamed, in_turn, place_images, plan_batches
 from coterie.training.run import Run
 from coterie.training.sources import image_mark
 from training.toy import IMAGES

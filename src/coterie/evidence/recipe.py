@@ -104,7 +104,8 @@ def method_named(name: str) -> Any:
 def shipped_recipes() -> dict[str, str]:
     """The text of every recipe that comes with coterie, by name."""
     found = [item for item in (files("coterie") / "recipes").iterdir() if item.name.endswith(".toml")]
-    return {item.name.removesuffix(".toml"): item.read_text(encoding="utf-8") for item in sorted(found, key=str)}
+    texts = {item.name.removesuffix(".toml"): item.read_text(encoding="utf-8") for item in found}
+    return dict(sorted(texts.items()))
 
 
 def find_recipe(given: str) -> Recipe:

@@ -84,7 +84,7 @@ WHY = {
     "sf": "the labels that the recurrence itself ended with, asked for by result='sf'",
 }
 RELEASE_BATCH = 100  # of the Torch release while it extracts features (jule.md B7)
-MANY_RUNS, FEW_IMAGES = 5, 1_000
+MANY_RUNS, SMALL_SET = 5, 1_000
 NEXT_SEED = 1_000_003  # far from the seeds a person gives, so that the networks of two runs differ
 
 
@@ -296,7 +296,7 @@ class JULE(Clusterer):
 
     def _n_runs(self, n: int) -> int:
         if isinstance(self.n_runs, str):
-            return MANY_RUNS if n < FEW_IMAGES else 1
+            return MANY_RUNS if n < SMALL_SET else 1
         return int(self.n_runs)
 
     def architecture(self, shape: tuple[int, int, int]) -> dict[str, Any]:

@@ -445,11 +445,13 @@ class TCC(Clusterer):
         self.snapshots_.append(snapshot("at the end", features, self.labels_))
         assert grouping.neighbors is not None
         self.smallest_variance_ = smallest_variance(grouping.neighbors.sq_distances)
-        for name, value in linkage_attributes(grouping, int(linkage.labels.max()) + 1).items():
+        self.n_neighbors_ = grouping.neighbors.indices.shape[1]
+        if self.assigned_ != "linkage":
+            return  # no merge history has led to it
+        for name, value in linkage_attributes(grouping, self.n_clusters_).items():
             setattr(self, name, value)
-        if self.assigned_ == "linkage":
-            for category, sentence in reservations(grouping, settings):
-                warnings.warn(sentence, category, stacklevel=4)
+        for category, sentence in reservations(grouping, settings):
+            warnings.warn(sentence, category, stacklevel=4)
 
     def _memberships(self, features: np.ndarray) -> np.ndarray:
         if self.assigned_ == "head":
