@@ -13,14 +13,13 @@ from scipy.sparse import csr_array, issparse
 
 from coterie.clusterer import Clusterer
 from coterie.errors import ConfigError
-from coterie.graphs.affinity import Graph, edge_weights, smallest_variance
+from coterie.graphs.affinity import Graph, smallest_variance
 from coterie.graphs.grouping import Grouping, LinkageSettings, group_features, group_graph
-from coterie.graphs.knn import Neighbors, search
 from coterie.graphs.linkage import UPDATES
 from coterie.graphs.neighbors import METHODS
+from coterie.graphs.placing import memberships_by_neighbors
 from coterie.graphs.reduce import components_for, principal_axes, project
 from coterie.graphs.trust import reservations
-from coterie.graphs.votes import confidence, graph_confidence, label_weights
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 
 NO_FEATURES = "a linkage fitted on a precomputed graph has no features to place new images by"
@@ -164,8 +163,6 @@ class GraphDegreeLinkage(Clusterer):
         self.sq_distance_mean_ = float(found.sq_distances.mean())
         self.smallest_variance_ = smallest_variance(found.sq_distances)
         self._take(grouping)
-        weights = grouping.graph.weights.reshape(found.indices.shape)
-        self.confidence_ = confidence(found.indices, weights, self.labels_, self.labels_, self.n_clusters_)
 
     def _fit_precomputed(self, W: Any) -> Self:
         self.check_parameters()
@@ -175,18 +172,13 @@ class GraphDegreeLinkage(Clusterer):
         self.n_features_in_ = len(graph.indptr) - 1
         self.extractor_, self.embedding_ = None, np.empty((self.n_features_in_, 0), np.float32)
         self._take(group_graph(graph, self._settings()))
-        self.confidence_ = graph_confidence(graph, self.labels_, self.n_clusters_)
         return self
 
     def _take(self, grouping: Grouping) -> None:
-        history = grouping.history
         self.choice_, self.stop_, self.stages_ = grouping.choice, grouping.stop, dict(grouping.seconds)
-        self.initial_labels_ = history.initial
-        self.merges_ = np.column_stack([history.merges, history.affinity, history.size]).astype(np.float64)
-        self.labels_ = grouping.labels
-        self.n_clusters_ = int(self.labels_.max()) + 1
-        before_cut = max(history.n_initial - self.n_clusters_, 0)
-        self.n_zero_merges_ = int((history.affinity[:before_cut] == 0).sum())
+        self.initial_labels_, self.merges_ = grouping.history.initial, grouping.merge_table
+        self.labels_, self.confidence_ = grouping.labels, grouping.confidence()
+        self.n_clusters_, self.n_zero_merges_ = grouping.n_clusters, grouping.n_zero_merges
         for category, sentence in reservations(grouping, self._settings()):
             warnings.warn(sentence, category, stacklevel=5)
 
@@ -196,16 +188,11 @@ class GraphDegreeLinkage(Clusterer):
         return super()._describe_again(X)
 
     def _memberships(self, features: np.ndarray) -> np.ndarray:
-        neighbors = search(features, self.embedding_, self.n_neighbors_)
-        return label_weights(neighbors.indices, self._weights(neighbors), self.labels_, self.n_clusters_)
-
-    def _weights(self, neighbors: Neighbors) -> np.ndarray:
-        if self.scale == "local":
-            # with the least variance of the fit, so that an image's weights do not depend on those it comes with
-            return edge_weights(neighbors.sq_distances, scale="local", smallest=self.smallest_variance_)
-        variance = self.a * self.sq_distance_mean_
-        weights: np.ndarray = np.exp(-neighbors.sq_distances / max(variance, np.finfo(float).tiny))
-        return weights
+        return memberships_by_neighbors(
+            features, self.embedding_, self.labels_, n_neighbors=self.n_neighbors_,
+            smallest_variance=self.smallest_variance_,
+            global_variance=self.a * self.sq_distance_mean_ if self.scale == "global" else None,
+        )  # fmt: skip
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
         if self.affinity == "precomputed":

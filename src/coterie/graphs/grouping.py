@@ -18,6 +18,7 @@ from coterie.graphs.neighbors import find_neighbors
 from coterie.graphs.refine import vote_once
 from coterie.graphs.stages import Stages
 from coterie.graphs.stop import Stop, sized_stop
+from coterie.graphs.votes import confidence, graph_confidence
 
 FEWEST_NEIGHBORS, MOST_NEIGHBORS = 5, 40
 MANY, MOST_FOR_MANY = 200_000, 20  # images from which on more neighbours would take more than 4 GB at a million
@@ -66,6 +67,28 @@ class Grouping(NamedTuple):
     stop: Stop | None
     choice: Choice | None
     seconds: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def n_clusters(self) -> int:
+        return int(self.labels.max()) + 1
+
+    @property
+    def merge_table(self) -> np.ndarray:
+        """(m, 4) float64: child, child, affinity and size of each merger, numbered as SciPy does."""
+        return np.column_stack([self.history.merges, self.history.affinity, self.history.size]).astype(np.float64)
+
+    @property
+    def n_zero_merges(self) -> int:
+        """Mergers without any affinity before ``n_clusters`` were left."""
+        before_cut = max(self.history.n_initial - self.n_clusters, 0)
+        return int((self.history.affinity[:before_cut] == 0).sum())
+
+    def confidence(self) -> np.ndarray:
+        """(n,) float32 in 0..1: how far the neighbours of each image are in its cluster (``graphs.votes``)."""
+        if self.neighbors is None:
+            return graph_confidence(self.graph, self.labels, self.n_clusters)
+        weights = self.graph.weights.reshape(self.neighbors.indices.shape)
+        return confidence(self.neighbors.indices, weights, self.labels, self.labels, self.n_clusters)
 
 
 def neighbors_for(n: int, n_clusters: int) -> int:

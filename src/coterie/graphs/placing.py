@@ -14,12 +14,17 @@ def memberships_by_neighbors(
     *,
     n_neighbors: int,
     smallest_variance: float,
+    global_variance: float | None = None,
 ) -> np.ndarray:
     """(m, k) float64 >= 0: the summed weight of each new row's neighbours in each cluster.
 
     features (m, d) of new images; embedding (n, d) and labels (n,) in 0..k-1 of the grouped ones; smallest_variance: of
-    the fit, so that an image's weights do not depend on those it comes with (``graphs.affinity``).
+    the fit, so that an image's weights do not depend on those it comes with (``graphs.affinity``); global_variance: of
+    the fit where it had one scale for all.
     """
     found = search(features, embedding, n_neighbors)
-    weights = edge_weights(found.sq_distances, scale="local", smallest=smallest_variance)
+    if global_variance is None:
+        weights = edge_weights(found.sq_distances, scale="local", smallest=smallest_variance)
+    else:
+        weights = np.exp(-found.sq_distances / max(global_variance, np.finfo(float).tiny))
     return label_weights(found.indices, weights, labels, int(labels.max()) + 1)

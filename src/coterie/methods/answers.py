@@ -8,7 +8,7 @@ import numpy as np
 from coterie.graphs.affinity import Graph, affinity_graph
 from coterie.graphs.grouping import Grouping, LinkageSettings, group_features
 from coterie.graphs.history import by_size
-from coterie.graphs.neighbors import find_neighbors
+from coterie.graphs.knn import Neighbors
 from coterie.graphs.stop import mean_inside
 from coterie.graphs.votes import confidence, own_share
 
@@ -23,33 +23,24 @@ class Answer(NamedTuple):
 def linkage_answer(embedding: np.ndarray, settings: LinkageSettings) -> tuple[Answer, Grouping]:
     """The clusters of ``embedding`` (n, d) by graph degree linkage, and all that led to them."""
     grouping = group_features(embedding, settings)
-    found = grouping.neighbors
-    assert found is not None
-    weights = grouping.graph.weights.reshape(found.indices.shape)
-    n_clusters = int(grouping.labels.max()) + 1
-    share = confidence(found.indices, weights, grouping.labels, grouping.labels, n_clusters)
-    return Answer(grouping.labels, share), grouping
+    return Answer(grouping.labels, grouping.confidence()), grouping
 
 
-def answer_by_neighbors(embedding: np.ndarray, labels: np.ndarray, n_neighbors: int) -> Answer:
-    """``labels`` (n,) with the confidence that the neighbours in ``embedding`` (n, d) give them."""
-    found = find_neighbors(embedding, n_neighbors)
+def answer_by_neighbors(found: Neighbors, labels: np.ndarray) -> Answer:
+    """``labels`` (n,) with the confidence that the neighbours ``found`` (n, k) give them."""
     weights = affinity_graph(found).weights.reshape(found.indices.shape)
     return Answer(labels, confidence(found.indices, weights, labels, labels, int(labels.max()) + 1))
 
 
-def linkage_attributes(grouping: Grouping, n_clusters: int) -> dict[str, Any]:
+def linkage_attributes(grouping: Grouping) -> dict[str, Any]:
     """What a clusterer that ends with a linkage keeps of it; ``GraphDegreeLinkage`` explains each attribute."""
-    history, found = grouping.history, grouping.neighbors
-    assert found is not None
-    before_cut = max(history.n_initial - n_clusters, 0)
+    assert grouping.neighbors is not None
     return {
-        "initial_labels_": history.initial,
-        "merges_": np.column_stack([history.merges, history.affinity, history.size]).astype(np.float64),
+        "initial_labels_": grouping.history.initial,
+        "merges_": grouping.merge_table,
         "stop_": grouping.stop,
-        "n_neighbors_": found.indices.shape[1],
-        "recall_": found.recall,
-        "n_zero_merges_": int((history.affinity[:before_cut] == 0).sum()),
+        "recall_": grouping.neighbors.recall,
+        "n_zero_merges_": grouping.n_zero_merges,
     }
 
 

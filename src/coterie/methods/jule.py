@@ -19,6 +19,7 @@ import math
 import os
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -282,7 +283,11 @@ class JULE(Clusterer):
         self.image_options_ = store.options
         own = self.architecture(store.shape)
         log.info("network: blocks %s (%s) for images of %d x %d pixels", own["blocks"], LETTERS, *store.shape[1:])
-        learned = [self._train(store, member) for member in range(self._n_runs(len(store)))]
+        pixels = unit_pixels(store)
+        first = self._first_labels(pixels)
+        start = {"labels": first, "updates": 0, "snapshots": [plain(snapshot("pixels", pixels, first))]}
+        del pixels
+        learned = [self._train(store, start, member) for member in range(self._n_runs(len(store)))]
         architecture = ensemble([own] * len(learned))
         network = learned[0].network if len(learned) == 1 else Ensemble([member.network for member in learned])
         self.extractor_ = TrainedNetwork(network, architecture, learned[0].device)
@@ -307,21 +312,18 @@ class JULE(Clusterer):
             "bn_weight": self.bn_weight,
         }  # fmt: skip
 
-    def _train(self, store: ImageStore, member: int) -> Learned:
-        """The recurrence (jule.md B1)."""
-        architecture = self.architecture(store.shape)
-        first = self._first_labels(store)
-        schedule = self._schedule(len(store), int(first.max()) + 1)
+    def _train(self, store: ImageStore, start: Mapping[str, Any], member: int) -> Learned:
+        """The recurrence (jule.md B1), from the values ``start`` of its run."""
+        schedule = self._schedule(len(store), int(start["labels"].max()) + 1)
         with self._run(member) as run:
-            network = build_network(architecture)  # in the run, whose seed its weights start from
+            network = build_network(self.architecture(store.shape))  # in the run, whose seed its weights start from
             net = run.setup(network)
             optimizer = run.setup(self._optimizer(network))
             run.track(net=net, optimizer=optimizer)
             run.check_memory(store, int(min(self.batch_size, len(store))))
             for epoch in run.epochs(schedule.total):
                 if epoch == 0 and run.at_epoch_start:
-                    run.values |= {"labels": first, "updates": 0}
-                    run.values["snapshots"] = [plain(snapshot("pixels", unit_pixels(store), first))]
+                    run.values |= {**start, "snapshots": list(start["snapshots"])}
                 self._learn(run, net, optimizer, store)  # backward pass
                 period, is_last = schedule.place(epoch)
                 if is_last:
@@ -332,9 +334,9 @@ class JULE(Clusterer):
         snapshots = [Snapshot(**saved) for saved in run.values["snapshots"]]
         return Learned(network, embedding, run.values["recurrent"], snapshots, run.history, run.device)
 
-    def _first_labels(self, store: ImageStore) -> np.ndarray:
-        """Parts of the nearest-neighbour graph of the pixels (A5)."""
-        labels = nearest_neighbor_clusters(find_neighbors(unit_pixels(store), 1).indices[:, 0])
+    def _first_labels(self, pixels: np.ndarray) -> np.ndarray:
+        """Parts of the nearest-neighbour graph of the ``pixels`` (n, d), unit rows (A5)."""
+        labels = nearest_neighbor_clusters(find_neighbors(pixels, 1).indices[:, 0])
         if labels.max() + 1 >= self.n_clusters:
             return by_size(labels)
         warnings.warn(
@@ -343,7 +345,7 @@ class JULE(Clusterer):
             ClusterCountWarning,
             stacklevel=2,
         )
-        return np.arange(len(store))
+        return np.arange(len(pixels))
 
     def _learn(self, run: Run, net: nn.Module, optimizer: torch.optim.Optimizer, store: ImageStore) -> None:
         """One epoch on the clusters of the moment."""
@@ -462,7 +464,8 @@ class JULE(Clusterer):
         robust_settings = LinkageSettings(n_clusters=self.n_clusters)
         robust, of_robust = linkage_answer(features, robust_settings)
         rc, of_rc = linkage_answer(features, self._paper())
-        sf = answer_by_neighbors(features, self.recurrent_labels_, self.n_neighbors)
+        assert of_rc.neighbors is not None
+        sf = answer_by_neighbors(of_rc.neighbors, self.recurrent_labels_)
         self.answers_ = {"sf": sf, "rc": rc, "robust": robust}
         self.assigned_ = "sf" if self.result == "sf" else "rc" if self.linkage == "paper" else "robust"
         self.assigned_because_ = WHY[self.assigned_]
@@ -474,7 +477,7 @@ class JULE(Clusterer):
         self.n_neighbors_ = chosen.neighbors.indices.shape[1]
         if self.assigned_ == "sf":
             return  # no merge history has led to it
-        for name, value in linkage_attributes(chosen, self.n_clusters_).items():
+        for name, value in linkage_attributes(chosen).items():
             setattr(self, name, value)
         settings = self._paper() if self.assigned_ == "rc" else robust_settings
         for category, sentence in reservations(chosen, settings):

@@ -448,7 +448,7 @@ class TCC(Clusterer):
         self.n_neighbors_ = grouping.neighbors.indices.shape[1]
         if self.assigned_ != "linkage":
             return  # no merge history has led to it
-        for name, value in linkage_attributes(grouping, self.n_clusters_).items():
+        for name, value in linkage_attributes(grouping).items():
             setattr(self, name, value)
         for category, sentence in reservations(grouping, settings):
             warnings.warn(sentence, category, stacklevel=4)
