@@ -9,7 +9,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "coterie"
 ARROWS: dict[str, set[str]] = {
     "cli": {
         "report", "evidence", "methods", "classical", "clusterer", "training",
-        "images", "files", "graphs", "metrics", "nets", "loading", "__init__",
+        "images", "files", "graphs", "metrics", "nets", "loading", "parameters", "__init__",
     },
     "report": {"files", "images", "metrics", "graphs"},
     "evidence": {"methods", "classical", "metrics", "files", "images"},

@@ -17,9 +17,9 @@ from coterie.graphs.votes import own_share
 from coterie.images.features import FeatureExtractor, extractor_from_saved, make_extractor
 from coterie.images.options import StoreOptions
 from coterie.images.store import ImageStore, open_images
+from coterie.parameters import OF_THE_RUN
 
-# Parameters that a model does not keep: how the fit was watched, and features, which ``features.config`` describes.
-OF_THE_FIT = {"features", "run_folder", "progress"}
+NOT_SAVED = {*OF_THE_RUN, "features"}  # ``features.config`` describes those
 CHUNK = 4096  # new images placed at a time, so that memory does not grow with their number
 
 
@@ -86,7 +86,7 @@ class Clusterer(ClusterMixin, TransformerMixin, BaseEstimator):
         """Writes a model folder: numbers as safetensors, the rest as JSON. Nothing in it is ever run."""
         check_is_fitted(self, "labels_")
         extractor: FeatureExtractor | None = self.extractor_
-        config = {name: value for name, value in self.get_params(deep=False).items() if name not in OF_THE_FIT}
+        config = {name: value for name, value in self.get_params(deep=False).items() if name not in NOT_SAVED}
         extra: dict[str, Any] = {"n_clusters": self.n_clusters_, "n_features": int(self.n_features_in_)}
         tensors = {"labels": self.labels_, "confidence": self.confidence_, "embedding": self.embedding_}
         tensors |= self._fitted_tensors()
@@ -147,6 +147,17 @@ class Clusterer(ClusterMixin, TransformerMixin, BaseEstimator):
         features = extractor.fit_transform(self.store_)
         self.n_features_in_ = features.shape[1]
         return features
+
+    def _open_to_train(self, X: Any) -> ImageStore:
+        """The images of ``X``, for a method that learns what to compare them by."""
+        if not is_images(X):
+            raise ConfigError(
+                f"{type(self).__name__} trains on images; features (n, d) are grouped by GraphDegreeLinkage"
+            )
+        self.store_ = open_images(X)
+        self._check_count(len(self.store_))
+        self.image_options_ = self.store_.options
+        return self.store_
 
     def _describe_again(self, X: Any) -> np.ndarray:
         if self.extractor_ is None:

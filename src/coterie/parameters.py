@@ -1,11 +1,13 @@
 """Checks of the parameters that methods have, in the words every method uses."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from coterie.errors import ConfigError
+
+# Parameters that say where and how a training tells of itself: no part of its settings, nor of the model it ends with.
+OF_THE_RUN = frozenset({"run_folder", "progress", "tensorboard"})
 
 
 def check_n_clusters(n_clusters: object, *, auto: bool = False) -> None:
@@ -37,8 +39,3 @@ def check_number(
     bounds = [("above", above), ("of at least", least), ("of at most", most)]
     wanted = " and ".join(f"{word} {bound:g}" for word, bound in bounds if np.isfinite(bound))
     raise ConfigError(f"{name} is {value!r}; expected a finite number {wanted}".rstrip())
-
-
-def plain_numbers(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """``parameters`` with NumPy's numbers as Python's, which JSON can hold."""
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in parameters.items()}

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,18 @@ import torch
 
 from coterie.errors import CheckpointWarning, ConfigError, TrainingStopped
 from coterie.methods.jule import JULE
+from coterie.training.run import Run
 from methods import jule_runs
-from methods.jule_runs import EVERY_BATCH, SETTINGS, assert_same, train
+from methods.jule_runs import SETTINGS, assert_same, train
+from methods.saving import EVERY_BATCH
 
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
-def straight() -> JULE:
+def straight(one_thread: None) -> JULE:
     """The training without a stop and without a folder; only to be looked at."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    model = train(None)
-    torch.set_num_threads(before)
-    return model
+    return train(None)
 
 
 @pytest.fixture
@@ -154,13 +143,13 @@ def test_a_setting_that_differs_is_refused_by_its_name(name: str, value: Any, st
 @pytest.mark.filterwarnings("ignore::coterie.errors.GraphWarning", "ignore::coterie.errors.FragmentsWarning")
 def test_another_learning_rate_is_taken_and_said(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
-    step = jule_runs.Run.step
+    step = Run.step
 
     def spy(self: Any, optimizer: Any, *given: Any) -> None:
         rates.append(optimizer.param_groups[0]["lr"])
         step(self, optimizer, *given)
 
-    monkeypatch.setattr(jule_runs.Run, "step", spy)
+    monkeypatch.setattr(Run, "step", spy)
     with pytest.warns(CheckpointWarning, match=r"lr was 0\.01 and is now 0\.001"):
         go_on(stopped, lr=0.001)
     assert rates == [pytest.approx(0.001 * (1 + 1e-4 * t) ** -0.75, rel=1e-12) for t in range(8, 24)]

@@ -3,13 +3,11 @@
 import os
 import signal
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import coterie
 from coterie.errors import ConfigError, TrainingStopped
@@ -31,14 +29,6 @@ def stripes(n: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     images[kinds == 2, 4:12, 4:12] = 220
     noisy = images + random.normal(0, 12, images.shape)
     return noisy.clip(0, 255).astype(np.uint8), kinds
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def fitted(**settings: Any) -> TCC:

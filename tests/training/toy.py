@@ -2,12 +2,9 @@
 
 import os
 import random
-import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import torch
 from torch import nn
 
 from coterie.training.run import Run
+from kills import kill_many
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (32, 1, 8, 8), dtype=np.uint8)
 Hook = Callable[[int, int, Any], None]
@@ -83,39 +81,10 @@ def signal_at(epoch: int, step: int, number: int) -> Hook:
     return hook
 
 
-def kill_many(folder: Path, times: int) -> None:
-    """Kills trainings ``times`` times at random moments; every one that comes to its end has the right bits."""
-    straight = train(None)  # before the first fork, so that no child pays for what is loaded late
-    moments = random.Random(7)
-    killed = finished = 0
-    while killed < times or not finished:
-        lock = folder / ".lock"
-        if lock.exists() and not lock.stat().st_size:
-            lock.unlink()  # killed while it took the lock; left alone it gives way after 30 s
-        child = os.fork()
-        if child == 0:
-            with suppress(BaseException):
-                train(folder)
-                os._exit(0)
-            os._exit(1)
-        # longer and longer, so that a busy machine comes to an end too
-        time.sleep(moments.uniform(0.005, 0.05) * (1 + killed / 10))
-        os.kill(child, signal.SIGKILL)
-        status = os.waitpid(child, 0)[1]
-        if os.WIFSIGNALED(status):
-            killed += 1
-            continue
-        assert os.WEXITSTATUS(status) == 0
-        finished += 1
-        assert_same(train(folder), straight)
-        shutil.rmtree(folder)
-    print(f"{killed} kills, {finished} finished")
-
-
 def main(folder: Path, what: str, *numbers: str) -> None:
     torch.set_num_threads(1)
     if what == "killed":
-        kill_many(folder, int(numbers[0]))
+        kill_many(train, assert_same, folder, int(numbers[0]))
     else:
         epoch, step = map(int, numbers)
         train(folder, hook=signal_at(epoch, step, getattr(signal, what)))

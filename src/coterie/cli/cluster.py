@@ -222,14 +222,12 @@ def _timings(model: Any, seconds: float) -> dict[str, float]:
 
 
 def _train(job: Job, store: Any, training: Any) -> None:
-    from coterie.cli.run_info import OF_THE_COMMAND, mark_info
+    from coterie.cli.run_info import mark_info
 
     model = job.model
     with training.training(mark_info(job, store, job.out)), noted_logs():
         model.set_params(run_folder=str(training.path), progress=True)
         model.fit(store)
-    own = model.get_params()
-    model.set_params(**{name: value for name, value in OF_THE_COMMAND.items() if name in own})
 
 
 def _say_answers(model: Any) -> None:

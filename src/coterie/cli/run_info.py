@@ -12,10 +12,9 @@ import numpy as np
 from coterie import __version__
 from coterie.cli.learned_parts import answers_info
 from coterie.images.store import ImageStore
+from coterie.parameters import OF_THE_RUN
 
 FORMAT_VERSION = 1
-# Where and how a training tells of itself: said by the command, no part of the settings or of the model that is saved.
-OF_THE_COMMAND = {"run_folder": None, "progress": False, "tensorboard": False}
 LEARNED = "trained"  # images.trained.NAME, whose module imports torch
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "pillow")
 
@@ -49,7 +48,7 @@ def mark_info(job: Any, store: ImageStore, folder: Path) -> dict[str, Any]:
 def settings(model: Any) -> dict[str, Any]:
     """The parameters of ``model`` as JSON holds them, without those that say where and how it tells of itself."""
     parameters = model.get_params(deep=False).items()
-    return {name: _plain(value) for name, value in parameters if name not in OF_THE_COMMAND}
+    return {name: _plain(value) for name, value in parameters if name not in OF_THE_RUN}
 
 
 def features_used(model: Any) -> str:

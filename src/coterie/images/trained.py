@@ -15,7 +15,6 @@ from coterie.images.network import network_rows
 from coterie.nets.conv_stack import ConvStack
 from coterie.nets.ensemble import Ensemble
 from coterie.nets.heads import ProjectedTrunk
-from coterie.nets.resnet import build_trunk
 
 NAME = "trained"
 ENSEMBLE = "ensemble"
@@ -23,7 +22,6 @@ ENSEMBLE = "ensemble"
 # What a model file may ask for, by name: loading one builds no other network than these.
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "conv_stack": ConvStack,
-    "trunk": build_trunk,
     "projected_trunk": ProjectedTrunk,
 }
 

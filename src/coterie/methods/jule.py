@@ -28,23 +28,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from coterie.clusterer import Clusterer, is_images
+from coterie.clusterer import Clusterer
 from coterie.errors import ClusterCountWarning, ConfigError, GraphWarning
-from coterie.graphs.affinity import smallest_variance
 from coterie.graphs.components import nearest_neighbor_clusters
 from coterie.graphs.grouping import LinkageSettings, merge_down
 from coterie.graphs.history import by_size
 from coterie.graphs.linkage import UPDATES, LocalStructure
 from coterie.graphs.neighbors import find_neighbors
-from coterie.graphs.placing import memberships_by_neighbors
-from coterie.graphs.trust import reservations
 from coterie.images.features import unit_pixels
 from coterie.images.presets import PRESETS, preset
-from coterie.images.store import ImageStore, open_images
+from coterie.images.store import ImageStore
 from coterie.images.trained import TrainedNetwork, build_network, ensemble
-from coterie.methods.answers import answer_by_neighbors, linkage_answer, linkage_attributes
+from coterie.methods.answers import answer_by_neighbors, linkage_answer
 from coterie.methods.order import cluster_order
 from coterie.methods.periods import Schedule, after_period, epochs_for, eta_for, n_periods
+from coterie.methods.runs import embed, run_of
+from coterie.methods.settled import Settled, memberships_by_embedding, placing_tensors, restore_placing
 from coterie.methods.snapshots import Snapshot, plain, snapshot
 from coterie.methods.triplets import (
     nearest_negatives,
@@ -56,14 +55,13 @@ from coterie.methods.triplets import (
 )
 from coterie.nets.conv_stack import LETTERS, blocks_for, check_blocks
 from coterie.nets.ensemble import Ensemble
-from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole, plain_numbers
+from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 from coterie.training.run import Run
 from coterie.training.settings import MAY_CHANGE
 
 log = logging.getLogger(__name__)
 
 LR_SLOPE, LR_POWER = 1e-4, 0.75  # the policy "inv" of Caffe (jule.md B2)
-EMBEDDED_AT_ONCE = 500
 CHOICES = {
     "scale": ("local", "global"),
     "update": tuple(UPDATES),
@@ -76,9 +74,7 @@ CHOICES = {
     "result": ("rc", "sf"),
     "linkage": ("robust", "paper"),
 }
-NOT_LEARNED = {
-    "run_folder", "progress", "tensorboard", "n_runs", "device", "precision", "random_state", "result", "linkage",
-}  # fmt: skip
+AFTER_TRAINING = {"n_runs", "result", "linkage"}
 WHY = {
     "robust": "the linkage of local scale and sized stop on the learned embedding (result='rc', linkage='robust')",
     "rc": "the paper's linkage on the learned embedding, asked for by linkage='paper'",
@@ -276,11 +272,7 @@ class JULE(Clusterer):
             raise ConfigError(f"anchors_only is the gradient of the Torch release at gamma = 1, not at {self.gamma:g}")
 
     def _describe_new(self, X: Any) -> np.ndarray:
-        if not is_images(X):
-            raise ConfigError("JULE trains on images; features (n, d) are grouped by GraphDegreeLinkage")
-        self.store_ = store = open_images(X)
-        self._check_count(len(store))
-        self.image_options_ = store.options
+        store = self._open_to_train(X)
         own = self.architecture(store.shape)
         log.info("network: blocks %s (%s) for images of %d x %d pixels", own["blocks"], LETTERS, *store.shape[1:])
         pixels = unit_pixels(store)
@@ -327,10 +319,10 @@ class JULE(Clusterer):
                 self._learn(run, net, optimizer, store)  # backward pass
                 period, is_last = schedule.place(epoch)
                 if is_last:
-                    embedding = self._embed(run, network, store, as_release=self.bn_extract == "train")
+                    embedding = self._embed(run, network, store)
                     self._regroup(run, embedding, period, schedule)  # forward pass
                 run.log(n_clusters=int(run.values["labels"].max()) + 1)
-            embedding = self._embed(run, network, store)  # in eval mode whatever bn_extract says, as new images are
+            embedding = embed(run, network, store)  # in eval mode whatever bn_extract says, as new images are
         snapshots = [Snapshot(**saved) for saved in run.values["snapshots"]]
         return Learned(network, embedding, run.values["recurrent"], snapshots, run.history, run.device)
 
@@ -433,25 +425,20 @@ class JULE(Clusterer):
     def _robust(self, embedding: np.ndarray) -> np.ndarray:
         return linkage_answer(embedding, LinkageSettings(n_clusters=self.n_clusters))[0].labels
 
-    def _embed(self, run: Run, network: nn.Module, store: ImageStore, *, as_release: bool = False) -> np.ndarray:
-        """(n, 160) float32, in full precision; ``as_release``: normalised by the batch, which the running statistics
-        of the network then follow (jule.md B7).
+    def _embed(self, run: Run, network: nn.Module, store: ImageStore) -> np.ndarray:
+        """(n, 160) float32; as the Torch release does it, normalised by the batch, which the running statistics of the
+        network then follow (jule.md B7).
         """
-        network.train(as_release)
-        size = RELEASE_BATCH if as_release else EMBEDDED_AT_ONCE
-        with torch.no_grad():
-            rows = [network(batch.clean).float().cpu() for batch in run.in_order(store, size)]
-        return torch.cat(rows).numpy()
+        if self.bn_extract == "eval":
+            return embed(run, network, store)
+        return embed(run, network, store, RELEASE_BATCH, train=True)
 
     def _run(self, member: int) -> Run:
         """The run of network ``member``, from 0; the first one has the run folder itself."""
-        config = {name: value for name, value in self.get_params(deep=False).items() if name not in NOT_LEARNED}
         folder = self.run_folder if self.run_folder is None or not member else Path(self.run_folder) / f"run-{member}"
-        return Run(
-            folder, config={"method": self.kind, **plain_numbers(config)}, device=self.device,
-            precision=self.precision, random_state=int(self.random_state) + NEXT_SEED * member,
-            progress=self.progress, tensorboard=self.tensorboard,
-            may_change=self.may_change,
+        return run_of(
+            self, folder=folder, random_state=int(self.random_state) + NEXT_SEED * member,
+            after_training=AFTER_TRAINING, may_change=self.may_change,
         )  # fmt: skip
 
     def _optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
@@ -466,32 +453,16 @@ class JULE(Clusterer):
         rc, of_rc = linkage_answer(features, self._paper())
         assert of_rc.neighbors is not None
         sf = answer_by_neighbors(of_rc.neighbors, self.recurrent_labels_)
-        self.answers_ = {"sf": sf, "rc": rc, "robust": robust}
-        self.assigned_ = "sf" if self.result == "sf" else "rc" if self.linkage == "paper" else "robust"
-        self.assigned_because_ = WHY[self.assigned_]
-        self.labels_, self.confidence_ = self.answers_[self.assigned_]
-        self.n_clusters_ = int(self.labels_.max()) + 1
-        chosen = of_rc if self.assigned_ == "rc" else of_robust
-        assert chosen.neighbors is not None
-        self.smallest_variance_ = smallest_variance(chosen.neighbors.sq_distances)
-        self.n_neighbors_ = chosen.neighbors.indices.shape[1]
-        if self.assigned_ == "sf":
-            return  # no merge history has led to it
-        for name, value in linkage_attributes(chosen).items():
-            setattr(self, name, value)
-        settings = self._paper() if self.assigned_ == "rc" else robust_settings
-        for category, sentence in reservations(chosen, settings):
-            warnings.warn(sentence, category, stacklevel=3)
+        assigned = "sf" if self.result == "sf" else "rc" if self.linkage == "paper" else "robust"
+        chosen, settings = (of_rc, self._paper()) if assigned == "rc" else (of_robust, robust_settings)
+        answers = {"sf": sf, "rc": rc, "robust": robust}
+        Settled(answers, assigned, WHY[assigned], chosen, settings, assigned != "sf").apply(self)
 
     def _memberships(self, features: np.ndarray) -> np.ndarray:
-        return memberships_by_neighbors(
-            features, self.embedding_, self.labels_, n_neighbors=self.n_neighbors_,
-            smallest_variance=self.smallest_variance_,
-        )  # fmt: skip
+        return memberships_by_embedding(self, features)
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
-        return {"smallest_variance": np.array([self.smallest_variance_]), "n_neighbors": np.array([self.n_neighbors_])}
+        return placing_tensors(self)
 
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        self.smallest_variance_ = float(tensors["smallest_variance"][0])
-        self.n_neighbors_ = int(tensors["n_neighbors"][0])
+        restore_placing(self, tensors)

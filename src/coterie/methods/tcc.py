@@ -17,33 +17,24 @@ be had, so what it calls NOT FOUND is a parameter. docs/methods/tcc.md has the m
 """
 
 import os
-import warnings
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from coterie.clusterer import Clusterer, is_images
+from coterie.clusterer import Clusterer
 from coterie.errors import ConfigError
-from coterie.graphs.affinity import smallest_variance
 from coterie.graphs.grouping import LinkageSettings
-from coterie.graphs.placing import memberships_by_neighbors
-from coterie.graphs.trust import reservations
 from coterie.images.augment import Augmentation
 from coterie.images.presets import PRESETS, preset, preset_for
-from coterie.images.store import ImageStore, open_images
+from coterie.images.store import ImageStore
 from coterie.images.trained import TrainedNetwork, build_network
-from coterie.methods.answers import (
-    choose_answer,
-    head_answer,
-    linkage_answer,
-    linkage_attributes,
-    matched,
-    shares_of_prototypes,
-)
+from coterie.methods.answers import head_answer, linkage_answer, matched, shares_of_prototypes
 from coterie.methods.epoch_figures import EpochFigures
+from coterie.methods.runs import embed, run_of
 from coterie.methods.schedules import DECAYS, learning_rate, make_optimizer, set_rate
+from coterie.methods.settled import memberships_by_embedding, placing_tensors, restore_placing, settle_with
 from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
 from coterie.methods.student import Student, teach_student
 from coterie.methods.twins import Known, Memory, Objective, Parts, twin_contrast
@@ -52,7 +43,6 @@ from coterie.parameters import check_choice, check_n_clusters, check_number, che
 from coterie.training.memory import EMATwin, Queue, unit
 from coterie.training.run import Run
 
-EMBEDDED_AT_ONCE = 500
 SHARP, SHARP_FROM = (0.2, 0.1), 50  # tcc.md section 2: .2 for K <= 20, .1 for K = 200
 LONGEST_QUEUE = 16384  # tcc.md section 4
 ANSWERS = ("head", "linkage", "student")
@@ -68,7 +58,6 @@ CHOICES = {
     "assign": ("auto", *ANSWERS),
     "augment": ("auto", *PRESETS),
 }
-NOT_LEARNED = {"run_folder", "progress", "tensorboard", "device", "precision", "random_state", "assign", "encoder"}
 
 
 class TCC(Clusterer):
@@ -282,12 +271,8 @@ class TCC(Clusterer):
             check_whole("gumbel_stop", self.gumbel_stop, least=0)
 
     def _describe_new(self, X: Any) -> np.ndarray:
-        if not is_images(X):
-            raise ConfigError("TCC trains on images; features (n, d) are grouped by GraphDegreeLinkage")
-        self.store_ = store = open_images(X)
-        self._check_count(len(store))
+        store = self._open_to_train(X)
         self._check_batches(len(store))
-        self.image_options_ = store.options
         embedding = self._train(store)
         self.n_features_in_ = embedding.shape[1]
         return embedding
@@ -301,12 +286,9 @@ class TCC(Clusterer):
 
     def _train(self, store: ImageStore) -> np.ndarray:
         """All epochs; f (n, D) of all images at their end."""
-        architecture = {
-            "network": "projected_trunk", "trunk": self.trunk, "shape": list(store.shape), "dim": self.dim,
-            "projection": self.projection,
-        }  # fmt: skip
-        with self._run() as run:
-            parts = self._parts(run, build_network(architecture), len(store))
+        architecture = self.architecture(store.shape)
+        with run_of(self, after_training={"encoder"}) as run:
+            parts = self.parts(run, build_network(architecture), len(store))
             run.check_memory(store, min(self.batch_size, len(store)))
             for epoch in run.epochs(self.epochs):
                 if run.at_epoch_start:
@@ -314,7 +296,7 @@ class TCC(Clusterer):
                 self._learn(run, epoch, parts, store)
                 run.log(**parts.figures.take(), sizes=parts.figures.sizes(self.n_clusters))
                 run.watch_clusters(parts.figures.labels, self.n_clusters)
-            embedding = self._embed(run, parts, store)
+            embedding = embed(run, parts.answering(self.encoder).encoder, store)
         self.training_ = run.history
         self.snapshots_ = [Snapshot(**saved) for saved in run.values["snapshots"]]
         answering = parts.answering(self.encoder)
@@ -322,10 +304,17 @@ class TCC(Clusterer):
         self.extractor_ = TrainedNetwork(answering.encoder, architecture, run.device)
         return embedding
 
+    def architecture(self, shape: tuple[int, int, int]) -> dict[str, Any]:
+        """What the encoder of images of ``shape`` (c, h, w) is built from."""
+        return {
+            "network": "projected_trunk", "trunk": self.trunk, "shape": list(shape), "dim": self.dim,
+            "projection": self.projection,
+        }  # fmt: skip
+
     def _learn(self, run: Run, epoch: int, parts: Parts, store: ImageStore) -> None:
         """One epoch of steps (tcc.md section 7)."""
         taught = torch.from_numpy(run.values["taught"]).to(run.device)
-        objective, augment = self._objective(epoch), self._augmentation(store)
+        objective, augment = self.objective(epoch), self._augmentation(store)
         size = min(self.batch_size, len(store))
         parts.train()
         for batch in run.batches(store, size, drop_last=True):
@@ -350,7 +339,7 @@ class TCC(Clusterer):
         again = self.teach and self.relink and since % self.relink == 0
         if not self.warm_up or since < 0 or not (is_first or again):
             return
-        embedding = self._embed(run, parts, store)
+        embedding = embed(run, parts.answering(self.encoder).encoder, store)
         (labels, confidence), _ = linkage_answer(embedding, LinkageSettings(n_clusters=self.n_clusters))
         if is_first:
             f, y = torch.from_numpy(embedding).to(run.device), torch.from_numpy(labels).to(run.device)
@@ -362,7 +351,7 @@ class TCC(Clusterer):
         run.values |= {"linked": labels, "taught": taught, "snapshots": thinned(snapshots)}
         run.log(taught=float((taught >= 0).mean()))
 
-    def _parts(self, run: Run, encoder: nn.Module, n: int) -> Parts:
+    def parts(self, run: Run, encoder: nn.Module, n: int) -> Parts:
         """Everything that checkpoints keep, on the device."""
         bare = TwinHead(
             encoder, self.n_clusters, self.dim, tau_q=self._tau_q(),
@@ -385,7 +374,8 @@ class TCC(Clusterer):
         )  # fmt: skip
         return parts
 
-    def _objective(self, epoch: int) -> Objective:
+    def objective(self, epoch: int) -> Objective:
+        """Weights and temperatures of the losses in ``epoch``."""
         own = self.get_params(deep=False)
         fields = {name: own[name] for name in Objective.__dataclass_fields__ if name in own}
         tau = self._tau()
@@ -412,20 +402,6 @@ class TCC(Clusterer):
         by_optimizer = 1.0 if self.optimizer == "sgd" else 1e-3
         return by_optimizer if self.lr == "auto" else float(self.lr)
 
-    def _embed(self, run: Run, parts: Parts, store: ImageStore) -> np.ndarray:
-        """f (n, D) float32 of the clean images, in full precision."""
-        encoder = parts.answering(self.encoder).encoder.eval()
-        with torch.no_grad():
-            rows = [encoder(batch.clean).float().cpu() for batch in run.in_order(store, EMBEDDED_AT_ONCE)]
-        return torch.cat(rows).numpy()
-
-    def _run(self) -> Run:
-        config = {name: value for name, value in self.get_params(deep=False).items() if name not in NOT_LEARNED}
-        return Run(
-            self.run_folder, config={"method": self.kind, **config}, device=self.device, precision=self.precision,
-            random_state=self.random_state, progress=self.progress, tensorboard=self.tensorboard,
-        )  # fmt: skip
-
     def _fit_features(self, features: np.ndarray) -> None:
         settings = LinkageSettings(n_clusters=self.n_clusters)
         linkage, grouping = linkage_answer(features, settings)
@@ -435,44 +411,24 @@ class TCC(Clusterer):
         learned, known = head_answer(student.shares(features))
         self.prototypes_ = self.prototypes_[used]
         self.student_ = student._replace(out=student.out[:, known], out_bias=student.out_bias[known])
-        self.answers_ = {"head": head, "linkage": linkage, "student": learned}
-        if self.assign == "auto":
-            self.assigned_, self.assigned_because_ = choose_answer(grouping.graph, self.answers_, self.n_clusters)
-        else:
-            self.assigned_, self.assigned_because_ = self.assign, f"assign={self.assign!r} asked for it"
-        self.labels_, self.confidence_ = self.answers_[self.assigned_]
-        self.n_clusters_ = int(self.labels_.max()) + 1
+        answers = {"head": head, "linkage": linkage, "student": learned}
+        settle_with(answers, grouping, settings, self.assign).apply(self)
         self.snapshots_.append(snapshot("at the end", features, self.labels_))
-        assert grouping.neighbors is not None
-        self.smallest_variance_ = smallest_variance(grouping.neighbors.sq_distances)
-        self.n_neighbors_ = grouping.neighbors.indices.shape[1]
-        if self.assigned_ != "linkage":
-            return  # no merge history has led to it
-        for name, value in linkage_attributes(grouping).items():
-            setattr(self, name, value)
-        for category, sentence in reservations(grouping, settings):
-            warnings.warn(sentence, category, stacklevel=4)
 
     def _memberships(self, features: np.ndarray) -> np.ndarray:
         if self.assigned_ == "head":
             return shares_of_prototypes(features, self.prototypes_, self._tau_q())
         if self.assigned_ == "student":
             return self.student_.shares(features)
-        return memberships_by_neighbors(
-            features, self.embedding_, self.labels_, n_neighbors=self.n_neighbors_,
-            smallest_variance=self.smallest_variance_,
-        )  # fmt: skip
+        return memberships_by_embedding(self, features)
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
         student = {f"student.{name}": np.ascontiguousarray(array) for name, array in self.student_._asdict().items()}
-        return student | {
-            "smallest_variance": np.array([self.smallest_variance_]), "n_neighbors": np.array([self.n_neighbors_]),
-            "prototypes": self.prototypes_, "assigned": np.array([ANSWERS.index(self.assigned_)]),
-        }  # fmt: skip
+        own = {"prototypes": self.prototypes_, "assigned": np.array([ANSWERS.index(self.assigned_)])}
+        return placing_tensors(self) | student | own
 
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        self.smallest_variance_ = float(tensors["smallest_variance"][0])
-        self.n_neighbors_ = int(tensors["n_neighbors"][0])
+        restore_placing(self, tensors)
         self.prototypes_ = tensors["prototypes"]
         self.student_ = Student(**{name: tensors[f"student.{name}"] for name in Student._fields})
         self.assigned_ = ANSWERS[int(tensors["assigned"][0])]

@@ -4,6 +4,8 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from coterie.errors import ConfigError
 
 # What may change between stop and resume: how long, how fast and on what, never what is learned.
@@ -46,10 +48,16 @@ def plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises ConfigError when they hold something else than numbers, text, lists and dicts.
     """
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(dict(settings)))
+        plain: dict[str, Any] = json.loads(json.dumps(dict(settings), default=_plain_number))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"settings of a run are numbers, text, lists and dicts: {error}.") from error
     return plain
+
+
+def _plain_number(value: Any) -> Any:
+    if isinstance(value, np.generic):  # a grid search hands over NumPy's numbers
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is none of them")
 
 
 def scale_learning_rates(state: Any, ratio: float) -> Any:
