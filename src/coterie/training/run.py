@@ -246,10 +246,10 @@ class Run:
         finally:
             self._in_loop = False
 
-    def in_order(self, images: ImagesLike, batch_size: int) -> Iterator[Batch]:
-        """All images once, in their order: for features and labels. Never skipped, never stopped in the middle."""
+    def in_order(self, images: ImagesLike, batch_size: int, order: torch.Tensor | None = None) -> Iterator[Batch]:
+        """All images once, in their order or in ``order`` (n,): for features and labels. Never skipped, never stopped."""
         source, n = self._sources.place(images)
-        yield from source.batches(torch.arange(n), plan_batches(n, min(batch_size, n)))
+        yield from source.batches(torch.arange(n) if order is None else order, plan_batches(n, min(batch_size, n)))
 
     def step(self, optimizer: torch.optim.Optimizer, loss: torch.Tensor, clip: float | None = None) -> None:
         """One update: zero the gradients, go backward from ``loss`` (a scalar), clip their norm to ``clip``, step.
