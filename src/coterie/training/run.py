@@ -247,7 +247,7 @@ class Run:
             self._in_loop = False
 
     def in_order(self, images: ImagesLike, batch_size: int, order: torch.Tensor | None = None) -> Iterator[Batch]:
-        """All images once, in their order or in ``order`` (n,): for features and labels. Never skipped, never stopped."""
+        """All images once, in their order or in ``order`` (n,): for features and labels. Never skipped or stopped."""
         source, n = self._sources.place(images)
         yield from source.batches(torch.arange(n) if order is None else order, plan_batches(n, min(batch_size, n)))
 
