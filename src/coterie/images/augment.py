@@ -18,7 +18,7 @@ from coterie.images.draws import Draws
 
 
 class Step(Protocol):
-    """One of ``Warp``, ``Grey``, ``Jitter``, ``Gamma``, ``Blur``, ``Noise``: a frozen dataclass of ranges."""
+    """``Warp``, ``Grey``, ``Jitter``, ``Gamma``, ``Blur``, ``Noise`` or one of ``keras_affine``: a frozen dataclass."""
 
     def __call__(self, images: torch.Tensor, draws: Draws) -> torch.Tensor:
         """float32 (b, c, h, w) in 0..1 to the same, leaving ``images`` as it is."""

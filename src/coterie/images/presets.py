@@ -10,6 +10,7 @@ from coterie.errors import ConfigError
 from coterie.images.augment import Augmentation
 from coterie.images.blur import Blur
 from coterie.images.colour import Gamma, Grey, Jitter
+from coterie.images.keras_affine import ChannelShift, KerasAffine, Rescale
 from coterie.images.noise import Noise
 from coterie.images.warp import Warp
 
@@ -38,6 +39,14 @@ PRESETS: dict[str, Augmentation] = {
     "iic": Augmentation(
         (Warp(crop=((20 / 32) ** 2, (20 / 32) ** 2), ratio=(1, 1), flip=0.5), Jitter(0.4, 0.4, 0.4, 0.125), Grey(1.0))
     ),
+    # DAC, and DCCM on CIFAR (dccm.md section 6). dac.md section 5, from the authors' scripts cifar10_1.py, cifar100.py.
+    "dac-cifar": Augmentation((KerasAffine(20, 0.18, (0.85, 1.15), flip=0.5), ChannelShift(0.1), Rescale(0.95))),
+    # cifar10_2.py.
+    "dac-cifar-mild": Augmentation((KerasAffine(10, 0.09, (0.95, 1.05), flip=0.5), ChannelShift(0.05), Rescale(0.975))),
+    # stl.py, imagenet10.py, imagenetdog.py.
+    "dac": Augmentation((KerasAffine(10, 0.1, (0.95, 1.05), flip=0.5), ChannelShift(0.05), Rescale(0.975))),
+    # mnist.py: no flip.
+    "dac-mnist": Augmentation((KerasAffine(10, 0.1, (0.95, 1.05)), ChannelShift(0.05), Rescale(0.975))),
     # Digits, letters, scans: what a pen and a scanner change. Every number is ours, from no paper.
     "marks": Augmentation(
         (

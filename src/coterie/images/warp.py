@@ -17,6 +17,7 @@ from coterie.errors import ConfigError
 from coterie.images.draws import Draws, Range, check_number, check_range
 
 Outside = Literal["edge", "background"]
+Sampling = Literal["bilinear", "nearest"]
 
 TRIES = 10  # boxes drawn until one fits the image, as torchvision's RandomResizedCrop does
 SMALLEST = 1e-3  # area or scale, so that nothing is divided by zero
@@ -148,13 +149,20 @@ def warp_matrix(place: Placement, output: tuple[int, int]) -> torch.Tensor:
     return torch.cat([linear, (place.centre - moved)[:, :, None]], 2)
 
 
-def warp(images: torch.Tensor, matrix: torch.Tensor, output: tuple[int, int], outside: Outside) -> torch.Tensor:
-    """(b, c, *output): each of ``images`` (b, c, h, w) in 0..1 sampled bilinearly through its ``matrix`` (b, 2, 3)."""
+def warp(
+    images: torch.Tensor,
+    matrix: torch.Tensor,
+    output: tuple[int, int],
+    outside: Outside,
+    sampling: Sampling = "bilinear",
+) -> torch.Tensor:
+    """(b, c, *output): each of ``images`` (b, c, h, w) in 0..1 sampled through its ``matrix`` (b, 2, 3)."""
     places = warp_places(matrix, output)
     if outside == "edge":
-        return grid_sample(images, places, padding_mode="border", align_corners=False).clamp_(0, 1)
+        return grid_sample(images, places, sampling, padding_mode="border", align_corners=False).clamp_(0, 1)
     ground = background(images)
-    return grid_sample(images - ground, places, padding_mode="zeros", align_corners=False).add_(ground).clamp_(0, 1)
+    moved = grid_sample(images - ground, places, sampling, padding_mode="zeros", align_corners=False)
+    return moved.add_(ground).clamp_(0, 1)
 
 
 def warp_places(matrix: torch.Tensor, output: tuple[int, int]) -> torch.Tensor:
