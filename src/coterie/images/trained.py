@@ -15,6 +15,7 @@ from coterie.images.network import network_rows
 from coterie.nets.conv_stack import ConvStack
 from coterie.nets.ensemble import Ensemble
 from coterie.nets.heads import ProjectedTrunk
+from coterie.nets.label_network import LabelTrunk
 
 NAME = "trained"
 ENSEMBLE = "ensemble"
@@ -23,6 +24,7 @@ ENSEMBLE = "ensemble"
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "conv_stack": ConvStack,
     "projected_trunk": ProjectedTrunk,
+    "label_trunk": LabelTrunk,
 }
 
 

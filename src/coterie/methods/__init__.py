@@ -1,7 +1,8 @@
 """Deep methods, one file each, by the name that ``--method`` takes."""
 
 from coterie.clusterer import Clusterer
+from coterie.methods.dac import DAC
 from coterie.methods.jule import JULE
 from coterie.methods.tcc import TCC
 
-METHODS: dict[str, type[Clusterer]] = {"jule": JULE, "tcc": TCC}
+METHODS: dict[str, type[Clusterer]] = {"dac": DAC, "jule": JULE, "tcc": TCC}
