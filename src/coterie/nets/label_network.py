@@ -38,7 +38,10 @@ class LabelTrunk(nn.Module):
                 f"layers leave maps of {left[0]} x {left[1]} of images of {shape[1]} x {shape[2]} pixels, and one "
                 "number for each cluster is needed; end with a pooling that takes them whole"
             )
-        last = max(i for i, stage in enumerate(stages) if isinstance(stage, nn.Sequential))
+        convolutions = [i for i, stage in enumerate(stages) if isinstance(stage, nn.Sequential)]
+        if not convolutions:
+            raise ConfigError("layers have no convolution, and there is nothing to learn; add one such as conv3-64")
+        last = convolutions[-1]
         self.n_features = out_shape(stages[:last], shape)[0]
         self.before, self.clusters = stages[:last], stages[last:]
         if frozen:

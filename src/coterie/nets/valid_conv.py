@@ -5,7 +5,8 @@
     out_shape(net[:3], (3, 32, 32))  # (64, 14, 14): child i of the network is stage i of the text
 
 A stage is ``conv<size>-<maps>`` (convolution with bias, batch normalisation, ReLU), ``max<size>`` or ``avg<size>``
-(pooling with as large a step; what is left over at the edge is not looked at), or ``bn`` (batch normalisation alone).
+(pooling with as large a step; what is left over at the edge is not looked at), ``mean`` (of all that is left), or
+``bn`` (batch normalisation alone).
 
 Batch normalisation is by the statistics of the batch, in evaluation too (dac.md section 4): there are no running ones
 until ``training.batch_statistics`` writes them.
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from coterie.errors import ConfigError
 
 EPS = 1e-5  # of batch normalisation; DCCM sets it, Keras 1 probably did (dac.md section 4)
-STAGE = re.compile(r"conv([1-9]\d*)-([1-9]\d*)|(max|avg)([1-9]\d*)|bn")
+STAGE = re.compile(r"conv([1-9]\d*)-([1-9]\d*)|(max|avg)([1-9]\d*)|mean|bn")
 POOLS: dict[str, type[nn.MaxPool2d] | type[nn.AvgPool2d]] = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 
 # dac.md section 3, from the authors' scripts; {k} is the number of clusters
@@ -46,15 +47,16 @@ def valid_conv(layers: str, channels: int) -> nn.Sequential:
     for word in layers.split():
         stage = STAGE.fullmatch(word)
         if stage is None:
-            raise ConfigError(f"layers has {word!r}; expected conv<size>-<maps>, max<size>, avg<size> or bn")
+            raise ConfigError(f"layers has {word!r}; expected conv<size>-<maps>, max<size>, avg<size>, mean or bn")
         size, maps, pool, step = stage.groups()
         if maps:
             stages.append(_conv(channels, int(maps), int(size)))
             channels = int(maps)
         else:
-            stages.append(POOLS[pool](int(step)) if pool else batch_norm(channels))
+            plain = nn.AdaptiveAvgPool2d(1) if word == "mean" else batch_norm(channels)
+            stages.append(POOLS[pool](int(step)) if pool else plain)
     if not stages:
-        raise ConfigError("layers is empty; expected stages such as 'conv3-64 max2 conv1-10 avg4'")
+        raise ConfigError("layers is empty; expected stages such as 'conv3-64 max2 conv1-10 mean'")
     return nn.Sequential(*stages)
 
 
@@ -96,7 +98,7 @@ def out_shape(net: nn.Sequential, shape: tuple[int, int, int]) -> tuple[int, int
 
 
 def dac_layout(shape: tuple[int, int, int], n_clusters: int, maps: int = DAC_MAPS) -> str:
-    """The layers for images of ``shape`` (c, h, w): one map for each cluster, pooled to a single number.
+    """The layers for images of ``shape`` (c, h, w): one map for each cluster, averaged to a single number.
 
     For 28, 32 and 96 pixels and 64 ``maps`` they are the published ones ("mnist", "cifar10_1", "stl"). Otherwise their
     pattern: up to three blocks of two 3 x 3 convolutions and max2, whose maps double from block to block, as long as
@@ -115,7 +117,7 @@ def dac_layout(shape: tuple[int, int, int], n_clusters: int, maps: int = DAC_MAP
         if side >= 4:
             words.append("max2")
             side //= 2
-    return " ".join([*words, f"conv1-{n_clusters}", f"avg{side}"])
+    return " ".join([*words, f"conv1-{n_clusters}", "mean"])
 
 
 def _conv(incoming: int, maps: int, size: int) -> nn.Sequential:
