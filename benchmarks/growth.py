@@ -11,7 +11,7 @@ needs more than --limit seconds or more than --most-gb is recorded as given up, 
 Ours also has its seconds by stage and the recall of its neighbours. Finished rows are kept, so the script can be
 stopped and started again; --sizes and --methods choose rows, --again measures them anew.
 
-Rivals live in another environment: pip install scikit-learn umap-learn fast-hdbscan evoc. --agdl is a folder with a
+Rivals live in another environment (``rival_methods``). --agdl is a folder with a
 checkout of github.com/myungjoon/GDL, which is measured and no part of this project.
 """
 
@@ -25,10 +25,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from agdl import agdl_labels
+from rival_methods import RIVALS, placed, rival_labels
 
 OURS = "coterie"
-METHODS = [OURS, "k-means", "evoc", "umap + k-means", "umap + fast-hdbscan", "ward", "spectral", "agdl"]
+METHODS = [OURS, *RIVALS]
 SIZES = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000]
 K, INTRINSIC, WIDTH, NOISE = 100, 8, 64, 0.05
 PICTURE = Path(__file__).resolve().parents[1] / "docs/images/growth.svg"
@@ -48,58 +48,23 @@ def mixture(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return points, component
 
 
-def fit(method: str, points: np.ndarray, agdl: str | None) -> np.ndarray:
-    """Labels (n,) of ``points``; -1 is what a method calls noise."""
-    if method == "evoc":
-        from evoc import EVoC
-
-        return EVoC(random_state=0).fit_predict(points)
-    if method.startswith("umap"):
-        from umap import UMAP
-
-        flat = UMAP(n_neighbors=15, min_dist=0.0, n_components=2).fit_transform(points)
-        if method.endswith("k-means"):
-            from sklearn.cluster import KMeans
-
-            return KMeans(K, n_init=10, random_state=0).fit_predict(flat)
-        from fast_hdbscan import HDBSCAN
-
-        return HDBSCAN(min_cluster_size=max(15, len(flat) // (20 * K))).fit_predict(flat)
-    if method == "agdl":
-        return agdl_labels(points, K, str(agdl))
-    from sklearn import cluster
-
-    return {
-        "k-means": lambda: cluster.KMeans(K, n_init=10, random_state=0),
-        "ward": lambda: cluster.AgglomerativeClustering(K),
-        "spectral": lambda: cluster.SpectralClustering(
-            K, affinity="nearest_neighbors", n_neighbors=20, random_state=0, n_jobs=2
-        ),
-    }[method]().fit_predict(points)
-
-
 def ours(points: np.ndarray) -> tuple[np.ndarray, Row]:
     """Labels by the default settings, the seconds of each stage and the recall of the neighbours."""
-    from coterie.graphs.grouping import LinkageSettings, group_features
+    from coterie import GraphDegreeLinkage
 
-    grouping = group_features(points, LinkageSettings(n_clusters=K))
-    assert grouping.neighbors is not None
-    return grouping.labels, {
-        "stages": {stage: round(seconds, 3) for stage, seconds in grouping.seconds},
-        "recall": round(grouping.neighbors.recall, 4), "n_neighbors": grouping.neighbors.indices.shape[1],
+    model = GraphDegreeLinkage(K).fit(points)
+    return model.labels_, {
+        "stages": {stage: round(seconds, 3) for stage, seconds in model.stages_.items()},
+        "recall": round(model.recall_, 4), "n_neighbors": model.n_neighbors_, "linked": model.n_linked_,
     }  # fmt: skip
 
 
 def run_row(method: str, n: int, labels_at: Path, agdl: str | None) -> Row:
     def labels_of(points: np.ndarray) -> tuple[np.ndarray, Row]:
-        return ours(points) if method == OURS else (fit(method, points, agdl), {})
+        return ours(points) if method == OURS else (rival_labels(method, points, K, str(agdl)), {})
 
     if method != "agdl":  # which compiles nothing and is slow
         labels_of(mixture(2_000, seed=1)[0])
-    if method == OURS and n > 200_000:  # where its search is another, which is compiled as well
-        from coterie.graphs.neighbors import find_neighbors
-
-        find_neighbors(mixture(10_000, seed=1)[0], 10, method="ivf")
     points, _ = mixture(n)
     before = peak_gb()
     began = time.perf_counter()
@@ -133,9 +98,7 @@ def measure(method: str, n: int, arguments: argparse.Namespace) -> Row:
             return row | {"gave_up": reason(error, arguments.most_gb)}
         measured = json.loads(answer.stdout.splitlines()[-1])
         labels = np.load(labels_at)
-    noise = labels < 0
-    whole = np.where(noise, labels.max() + 1, labels)  # noise is one more cluster: everything must be placed
-    found = {"found": len(np.unique(labels[~noise])), "noise": round(float(noise.mean()), 3)}
+    whole, found = placed(labels)
     return row | measured | found | {"ari": round(float(ari(mixture(n)[1], whole)), 4)}
 
 

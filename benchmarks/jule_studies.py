@@ -20,7 +20,6 @@ goes on from its checkpoint in --work. Classes give the number of clusters and t
 
 import argparse
 import os
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -29,12 +28,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jule_rows import Learned, Row, keep, learned, missing, origin, read_rows, rounded
+from study_rows import Learned, Row, keep, learned, missing, origin, read_rows, rounded, trained_row
 
 from coterie.classical import CLASSICAL, GraphDegreeLinkage
 from coterie.cli.training_options import chosen_settings
 from coterie.evidence.datasets import Dataset, load
-from coterie.evidence.protocol import Circumstances, run_once, score
+from coterie.evidence.protocol import score
 from coterie.evidence.recipe import Recipe
 from coterie.graphs.affinity import affinity_graph
 from coterie.graphs.components import nearest_neighbor_clusters
@@ -149,7 +148,8 @@ def sweep(asked: argparse.Namespace) -> None:
         ]
         for setting in missing(wanted, rows):
             recipe = replace(method, data_set=name, parameters=settings | {parameter: setting["value"]})
-            rows.append(setting | _trained(recipe, data, setting["seed"], asked))
+            work = asked.work / f"{asked.study}-{name}-{recipe.digest}-{setting['seed']}"
+            rows.append(setting | trained_row(recipe, data, setting["seed"], work, asked.device))
             keep(asked.out, rows)
             print(name, parameter, setting["value"], "seed", setting["seed"], rows[-1]["answers"], flush=True)
 
@@ -158,18 +158,6 @@ def _jule_parameters() -> dict[str, Any]:
     from coterie.methods.jule import JULE
 
     return JULE().get_params(deep=False)
-
-
-def _trained(recipe: Recipe, data: Dataset, seed: int, asked: argparse.Namespace) -> Row:
-    folder = asked.work / f"{asked.study}-{recipe.data_set}-{recipe.digest}-{seed}"
-    record, _ = run_once(recipe, data, seed, folder, Circumstances(asked.device, progress=False))
-    answers = {name: rounded(scores) for name, scores in record["answers"].items()}
-    shutil.rmtree(folder, ignore_errors=True)  # checkpoints of a training that has its row now
-    return {
-        "n": len(data.images), "k": data.n_clusters, "answers": answers, "chosen": record["chosen"],
-        "epochs": record["last_epoch"]["epoch"], "seconds": record["seconds"], "continued": record["continued"],
-        "warnings": sorted({warning["kind"] for warning in record["warnings"]}), **origin(),
-    }  # fmt: skip
 
 
 # --- purity, clusterers: pixels beside an embedding ------------------------------------------------------------------

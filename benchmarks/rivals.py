@@ -4,9 +4,9 @@
 
 Input: the images as an array, pixels / 255 for the rivals; all images at once; labels for k (except where the method
 finds k) and for scoring only. Each row runs in a process of its own, warmed up on 3,000 images first so that nothing is
-compiled in the measured time. Rivals live in another environment: pip install scikit-learn umap-learn fast-hdbscan
-evoc. --agdl is a folder with a checkout of the public Python AGDL. A row that needs more than --limit seconds is
-recorded as given up; so is one that is refused for its memory (Ward and AGDL: n^2 distances).
+compiled in the measured time. Rivals live in another environment (``rival_methods``). --agdl: a folder with a checkout
+of the public Python AGDL. A row that needs more than --limit seconds is recorded as given up; so is one that is refused
+for its memory (Ward and AGDL: n^2 distances).
 """
 
 import argparse
@@ -19,19 +19,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from agdl import agdl_labels
+from rival_methods import RIVALS, placed, rival_labels
 
-ROWS = [
-    "coterie",
-    "coterie auto",
-    "evoc",
-    "k-means",
-    "umap + k-means",
-    "umap + fast-hdbscan",
-    "ward",
-    "spectral",
-    "agdl",
-]
+ROWS = ["coterie", "coterie auto", *RIVALS]
 COMPILED = {"coterie", "coterie auto", "evoc", "umap + k-means", "umap + fast-hdbscan"}  # by numba, for what they meet
 WARD_UP_TO = 25_000  # its distances need 8 n^2 / 2 bytes: 2.5 GB here, 20 GB at 70,000
 AGDL_UP_TO = 25_000  # two dense matrices of n x n float64: 10 GB here, 73 GB at 70,000
@@ -52,32 +42,7 @@ def fit(method: str, images: np.ndarray, k: int, agdl: str) -> np.ndarray:
 
         return GraphDegreeLinkage("auto" if method.endswith("auto") else k).fit(images).labels_
     pixels = images.reshape(len(images), -1).astype(np.float32) / 255
-    if method == "agdl":
-        return agdl_labels(pixels, k, agdl)
-    if method == "evoc":
-        from evoc import EVoC
-
-        return EVoC(random_state=0).fit_predict(pixels)
-    if method.startswith("umap"):
-        from umap import UMAP
-
-        flat = UMAP(n_neighbors=15, min_dist=0.0, n_components=2).fit_transform(pixels)
-        if method.endswith("k-means"):
-            from sklearn.cluster import KMeans
-
-            return KMeans(k, n_init=10, random_state=0).fit_predict(flat)
-        from fast_hdbscan import HDBSCAN
-
-        return HDBSCAN(min_cluster_size=max(15, len(flat) // (20 * k))).fit_predict(flat)
-    from sklearn import cluster
-
-    return {
-        "k-means": lambda: cluster.KMeans(k, n_init=10, random_state=0),
-        "ward": lambda: cluster.AgglomerativeClustering(k),
-        "spectral": lambda: cluster.SpectralClustering(
-            k, affinity="nearest_neighbors", n_neighbors=20, random_state=0, n_jobs=2
-        ),
-    }[method]().fit_predict(pixels)
+    return rival_labels(method, pixels, k, agdl)
 
 
 def run_row(method: str, data: Path, name: str, out: Path, agdl: str) -> None:
@@ -97,11 +62,8 @@ def run_row(method: str, data: Path, name: str, out: Path, agdl: str) -> None:
 def score(labels: np.ndarray, classes: np.ndarray) -> dict[str, object]:
     from coterie.metrics import accuracy, ari, nmi
 
-    noise = labels < 0
-    whole = np.where(noise, labels.max() + 1, labels)  # noise is one more cluster: everything must be placed
-    return {
-        "found": len(np.unique(labels[~noise])),
-        "noise": round(float(noise.mean()), 3),
+    whole, found = placed(labels)
+    return found | {
         "acc": round(accuracy(classes, whole), 4),
         "nmi": round(nmi(classes, whole), 4),
         "ari": round(ari(classes, whole), 4),

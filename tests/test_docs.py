@@ -1,7 +1,5 @@
 """What README.md and docs/ say: code runs, commands and options exist, links lead somewhere, tables are current."""
 
-import importlib
-import importlib.util
 import json
 import re
 import shlex
@@ -18,6 +16,7 @@ import typer.main
 from cli.runner import Done, make_photos
 from coterie import errors
 from coterie.images.oddities import SENTENCES
+from scripts import load_script
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -56,13 +55,7 @@ def inside(sandbox: Path, coterie: Callable[..., Done], monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="module")
 def renderer() -> ModuleType:
-    """benchmarks/render_results.py, which is a script and in no package."""
-    spec = importlib.util.spec_from_file_location("render_results", ROOT / "benchmarks/render_results.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("render_results")
 
 
 @pytest.mark.usefixtures("inside")
@@ -123,13 +116,10 @@ def test_the_tables_of_readme_and_results_are_those_of_the_json(renderer: Module
     assert renderer.page(rows) == RESULTS.with_suffix(".md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("script", ["render_checks", "render_speed"])
-def test_the_pages_of_the_other_measurements_are_those_of_their_json(
-    script: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Fails after a measurement until ``python benchmarks/render_checks.py`` or ``render_speed.py`` has run."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    pages = importlib.import_module(script).pages()
+@pytest.mark.parametrize("script", ["render_checks", "render_speed", "render_tcc"])
+def test_the_pages_of_the_other_measurements_are_those_of_their_json(script: str) -> None:
+    """Fails after a measurement until that script in benchmarks/ has run."""
+    pages = load_script(script).pages()
     assert pages
     for path, text in pages.items():
         assert path.read_text(encoding="utf-8") == text

@@ -1,26 +1,20 @@
 """docs/results/jule.md and its plots: those of the committed rows, and right about rows made up for it."""
 
-import sys
-from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from scripts import load_script
+
 ROOT = Path(__file__).parents[2]
 ORIGIN = {"command": "python x", "commit": "abc", "date": "2026-01-01", "machine": "a laptop"}
 
 
 @pytest.fixture(scope="module")
-def renderer() -> Iterator[ModuleType]:
-    """benchmarks/render_jule.py, which is a script and in no package."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        yield import_module("render_jule")
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
+def renderer() -> ModuleType:
+    return load_script("render_jule")
 
 
 def test_the_page_and_its_plots_are_those_of_the_json(renderer: ModuleType) -> None:

@@ -1,10 +1,9 @@
 """benchmarks/jule_studies.py on 300 scanned digits: a row for each setting, none of them twice."""
 
-import importlib.util
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,26 +13,16 @@ import pytest
 
 from coterie.evidence.datasets import Dataset
 from coterie.evidence.datasets import load as load_set
+from scripts import load_script
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TINY = ("--set", "epochs=1", "--set", "rounds=0", "--set", "precision=32")
 Rows = list[dict[str, Any]]
 Study = Callable[..., Rows]
 
 
 @pytest.fixture(scope="module")
-def studies() -> Iterator[ModuleType]:
-    """benchmarks/jule_studies.py, which is a script and in no package."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        spec = importlib.util.spec_from_file_location("jule_studies", BENCHMARKS / "jule_studies.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        sys.path.remove(str(BENCHMARKS))
+def studies() -> ModuleType:
+    return load_script("jule_studies")
 
 
 @pytest.fixture(autouse=True)

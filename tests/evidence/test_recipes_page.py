@@ -1,6 +1,5 @@
 """docs/reproduce.md: its table is that of the measured summaries, and these are of the recipes as they are now."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +8,7 @@ import pytest
 
 from coterie.evidence.datasets import SETS
 from coterie.evidence.recipe import find_recipe, shipped_recipes
+from scripts import load_script
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/reproduce.md"
@@ -17,13 +17,7 @@ MEASURED = sorted((ROOT / "docs/results/recipes").glob("*.json"))
 
 @pytest.fixture(scope="module")
 def renderer() -> ModuleType:
-    """benchmarks/render_recipes.py, which is a script and in no package."""
-    spec = importlib.util.spec_from_file_location("render_recipes", ROOT / "benchmarks/render_recipes.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("render_recipes")
 
 
 def test_the_table_of_recipes_is_that_of_the_json(renderer: ModuleType) -> None:

@@ -1,9 +1,6 @@
 """One step of twin contrast: what it computes, remembers and tells, in one process and in two."""
 
 import math
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +17,7 @@ from coterie.nets.heads import Assigned, TwinHead
 from coterie.training.memory import EMATwin, Queue
 from methods.two_twins import BATCH, IDS, VIEWS, D, Encoder, K, train
 from oracles import plain_contrast as plain
-
-ROOT = Path(__file__).parents[2]
+from two import start_two
 
 
 def assigned(b: int, k: int, d: int, seed: int) -> Assigned:
@@ -214,21 +210,7 @@ def test_the_figures_of_an_epoch_are_means_over_its_batches_and_go_into_a_checkp
 
 
 def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "methods.two_twins", str(rank), "2", str(tmp_path)],
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    try:
-        told = [process.communicate(timeout=120)[1] for process in started]
-    finally:
-        for process in started:
-            process.kill()
-    assert [process.returncode for process in started] == [0, 0], told
-    both = [dict(np.load(tmp_path / f"{rank}.npz", allow_pickle=False)) for rank in range(2)]
+    both = start_two("methods.two_twins", tmp_path)
     for name, value in train(0, 1).items():
         np.testing.assert_allclose(both[0][name], value.detach().numpy(), rtol=0, atol=5e-6, err_msg=name)
         np.testing.assert_array_equal(both[0][name], both[1][name], err_msg=name)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from coterie.methods.twins import Known, Memory, Objective, twin_contrast
 from coterie.nets.heads import TwinHead
 from coterie.training.memory import EMATwin, Queue, unit
 from coterie.training.processes import share_mean
+from two import leave, meet
 
 STEPS, BATCH, K, D = 4, 16, 3, 5
 VIEWS = torch.from_numpy(np.random.default_rng(3).normal(size=(STEPS, 2, BATCH, 6))).float()
@@ -54,14 +55,7 @@ def train(rank: int, world: int, **settings: object) -> dict[str, Tensor]:
     return state | queues | {"cluster ids": memory.clusters.ids}
 
 
-def main(rank: int, world: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=world)
-    result = train(rank, world)
-    np.savez(folder / f"{rank}.npz", **{name: value.detach().numpy() for name, value in result.items()})
-    distributed.barrier()
-    distributed.destroy_process_group()
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    place = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    meet(*place)
+    leave(*place, train(*place[:2]))

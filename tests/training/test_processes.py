@@ -1,10 +1,5 @@
 """Sums and rows shared by processes: with one they are what they were, and two train what one trains."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -18,34 +13,13 @@ from coterie.training.processes import (
     sum_over_processes,
 )
 from training.two_processes import train
-
-ROOT = Path(__file__).parents[2]
-Saved = dict[str, np.ndarray]
+from two import Saved, start_two
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Saved, Saved]:
     """What each of two processes that trained together left behind."""
-    folder = tmp_path_factory.mktemp("two")
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
-    command = [sys.executable, "-W", "error", "-m", "training.two_processes"]
-    started = [
-        subprocess.Popen(
-            [*command, str(rank), "2", str(folder)],
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        told = [process.communicate(timeout=120)[1] for process in started]
-    finally:
-        for process in started:
-            process.kill()
-    assert [process.returncode for process in started] == [0, 0], told
-    first, second = (dict(np.load(folder / f"{rank}.npz", allow_pickle=False)) for rank in range(2))
-    return first, second
+    return start_two("training.two_processes", tmp_path_factory.mktemp("two"))
 
 
 def test_two_processes_train_what_one_trains(both: tuple[Saved, Saved]) -> None:

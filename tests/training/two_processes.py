@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from coterie.training.memory import EMATwin, Queue, unit
 from coterie.training.processes import cluster_sums, gather_rows, n_processes, share_mean
+from two import leave, meet
 
 STEPS, BATCH, K, TAU = 5, 12, 3, 0.5
 VIEWS = torch.from_numpy(np.random.default_rng(3).normal(size=(STEPS, 2, BATCH, 6))).float()
@@ -79,13 +80,9 @@ def uneven(rank: int) -> dict[str, Tensor]:
 
 
 def main(rank: int, world: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=world)
+    meet(rank, world, folder)
     assert n_processes() == world
-    result = train(rank, world) | statistics(rank) | uneven(rank)
-    np.savez(folder / f"{rank}.npz", **{name: value.detach().numpy() for name, value in result.items()})
-    distributed.barrier()
-    distributed.destroy_process_group()
+    leave(rank, world, folder, train(rank, world) | statistics(rank) | uneven(rank))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ nearest ones; clusters that point at each other through many edges merge first. 
 `coterie.graphs.linkage_kernel`.
 """
 
+import time
 import warnings
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from coterie.graphs.linkage import UPDATES
 from coterie.graphs.neighbors import METHODS
 from coterie.graphs.placing import memberships_by_neighbors
 from coterie.graphs.reduce import components_for, principal_axes, project
+from coterie.graphs.sampled import MANY, SAMPLE, sampled_rows, spread
 from coterie.graphs.trust import reservations
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 
@@ -35,7 +37,7 @@ class GraphDegreeLinkage(Clusterer):
         n_clusters: 1 to n, or "auto": chosen from the merge history; ``choice_`` says by which rule and names the
             runners-up.
         n_neighbors: edges from each image, K_s. "auto" is 10 for 1,000 images a cluster, growing with the square
-            root, between 5 and 40, 20 above 200,000 images (``graphs.grouping``); JULE has 20.
+            root, between 5 and 40, 20 above 200,000 linked images (``graphs.grouping``); JULE has 20.
         n_components: principal components that neighbours are searched in. "auto" is 64 for at least 8,000 images of
             more features, None is all.
         scale: "local", each image's own (gacluster), or "global", one for all: ``a`` times the mean squared distance
@@ -54,6 +56,8 @@ class GraphDegreeLinkage(Clusterer):
             centroid, "double_ks" doubles the neighbours and goes on, "stop" returns more clusters than asked for,
             "error" raises.
         search: how neighbours are found, see ``graphs.neighbors``.
+        sample: how many images are linked, the others joining where their neighbours among those are
+            (``graphs.sampled``). "auto" is 100,000 where there are more than 200,000; None is all.
         features: "auto", "pixels", "efficientnet-lite0", a .npy of embeddings, or an nn.Module.
         device: where a network that makes features runs: "auto", "cpu", "cuda", "mps".
 
@@ -64,10 +68,12 @@ class GraphDegreeLinkage(Clusterer):
         merges_: (m, 4) child, child, affinity, size, numbered as SciPy does, over the clusters of
             ``initial_labels_``.
         n_neighbors_: the edges from each image that were used.
-        recall_: of the neighbour search.
+        n_linked_: how many images were linked, of a sample or all.
+        recall_: of the neighbour search among them.
         stop_: minimum size and fragments of the sized stop.
         choice_: of n_clusters="auto", else None.
-        stages_: seconds of the neighbour search, the choice of the number of groups, graph, merging and stop.
+        stages_: seconds of the neighbour search, the choice of the number of groups, graph, merging, stop, and of
+            placing the images beyond the sample.
         n_zero_merges_: mergers without any affinity before ``n_clusters_`` were left.
     """
 
@@ -90,6 +96,7 @@ class GraphDegreeLinkage(Clusterer):
         refine: int = 1,
         on_exhausted: str = "centroid",
         search: str = "auto",
+        sample: int | str | None = "auto",
         features: Any = "auto",
         device: str = "auto",
     ) -> None:
@@ -107,6 +114,7 @@ class GraphDegreeLinkage(Clusterer):
         self.refine = refine
         self.on_exhausted = on_exhausted
         self.search = search
+        self.sample = sample
         self.features = features
         self.device = device
 
@@ -135,6 +143,8 @@ class GraphDegreeLinkage(Clusterer):
         check_whole("refine", self.refine, least=0)
         check_choice("on_exhausted", self.on_exhausted, ON_EXHAUSTED)
         check_choice("search", self.search, METHODS)
+        if self.sample not in ("auto", None):
+            check_whole("sample", self.sample, least=2, or_else=', "auto" or None')
         check_number("a", self.a, above=0)
         check_number("alpha", self.alpha, above=-1)
 
@@ -155,7 +165,8 @@ class GraphDegreeLinkage(Clusterer):
 
     def _fit_features(self, features: np.ndarray) -> None:
         self.embedding_ = features = self._reduced(features)
-        grouping = group_features(features, self._settings())
+        rows = self._sampled(len(features))
+        grouping = group_features(features if rows is None else features[rows], self._settings())
         found = grouping.neighbors
         assert found is not None
         self.recall_ = found.recall
@@ -163,13 +174,36 @@ class GraphDegreeLinkage(Clusterer):
         self.sq_distance_mean_ = float(found.sq_distances.mean())
         self.smallest_variance_ = smallest_variance(found.sq_distances)
         self._take(grouping)
+        if rows is not None:
+            self._spread(grouping, features, rows)
+
+    def _sampled(self, n: int) -> np.ndarray | None:
+        """The rows that are linked, None for all."""
+        most = (SAMPLE if n > MANY else n) if self.sample == "auto" else n if self.sample is None else int(self.sample)
+        if isinstance(self.n_clusters, int | np.integer) and most < self.n_clusters:
+            raise ConfigError(f"sample is {most:,}, fewer than the {self.n_clusters:,} clusters asked for; give more")
+        self.n_linked_ = min(n, most)
+        return sampled_rows(n, most) if most < n else None
+
+    def _spread(self, grouping: Grouping, features: np.ndarray, rows: np.ndarray) -> None:
+        """What the ``grouping`` of ``rows`` says of all images."""
+        began = time.perf_counter()
+        told = spread(grouping, features, rows, self.smallest_variance_, self._global_variance())
+        self.labels_, self.confidence_ = told.labels, told.confidence
+        self.initial_labels_, self.merges_ = told.initial, told.merge_table
+        if self.stop_ is not None:
+            self.stop_ = self.stop_._replace(is_fragment=told.is_fragment)
+        self.stages_["placing the rest"] = time.perf_counter() - began
+
+    def _global_variance(self) -> float | None:
+        return self.a * self.sq_distance_mean_ if self.scale == "global" else None
 
     def _fit_precomputed(self, W: Any) -> Self:
         self.check_parameters()
         graph = _checked_graph(W)
         self._check_count(len(graph.indptr) - 1)
         self.axes_ = None
-        self.n_features_in_ = len(graph.indptr) - 1
+        self.n_features_in_ = self.n_linked_ = len(graph.indptr) - 1
         self.extractor_, self.embedding_ = None, np.empty((self.n_features_in_, 0), np.float32)
         self._take(group_graph(graph, self._settings()))
         return self
@@ -190,8 +224,7 @@ class GraphDegreeLinkage(Clusterer):
     def _memberships(self, features: np.ndarray) -> np.ndarray:
         return memberships_by_neighbors(
             features, self.embedding_, self.labels_, n_neighbors=self.n_neighbors_,
-            smallest_variance=self.smallest_variance_,
-            global_variance=self.a * self.sq_distance_mean_ if self.scale == "global" else None,
+            smallest_variance=self.smallest_variance_, global_variance=self._global_variance(),
         )  # fmt: skip
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:

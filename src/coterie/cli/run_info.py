@@ -65,6 +65,8 @@ def linkage_info(model: Any) -> dict[str, Any]:
         "stop": "sized" if model.stop_ is not None else "plain",
         "zero_merges": model.n_zero_merges_,
     }
+    if (linked := getattr(model, "n_linked_", len(model.labels_))) < len(model.labels_):
+        info |= {"linked": linked}
     if (stop := model.stop_) is not None:
         info |= {
             "min_cluster_size": float(stop.min_size),

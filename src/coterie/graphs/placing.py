@@ -23,8 +23,13 @@ def memberships_by_neighbors(
     the fit where it had one scale for all.
     """
     found = search(features, embedding, n_neighbors)
-    if global_variance is None:
-        weights = edge_weights(found.sq_distances, scale="local", smallest=smallest_variance)
-    else:
-        weights = np.exp(-found.sq_distances / max(global_variance, np.finfo(float).tiny))
+    weights = neighbor_weights(found.sq_distances, smallest_variance, global_variance)
     return label_weights(found.indices, weights, labels, int(labels.max()) + 1)
+
+
+def neighbor_weights(sq_distances: np.ndarray, smallest_variance: float, global_variance: float | None) -> np.ndarray:
+    """(m, k) float64 weights of neighbours at ``sq_distances`` (m, k), by the variances of the fit."""
+    if global_variance is None:
+        return edge_weights(sq_distances, scale="local", smallest=smallest_variance)
+    weights: np.ndarray = np.exp(-sq_distances / max(global_variance, np.finfo(float).tiny))
+    return weights

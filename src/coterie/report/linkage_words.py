@@ -18,6 +18,7 @@ def linkage_rows(linkage: Any) -> list[tuple[str, str]]:
     stop = str(linkage.get("stop", ""))
     rows = [
         ("Neighbours each image is linked to", _whole(linkage.get("n_neighbors"))),
+        ("Images that were linked; each other joined its neighbours among them", _whole(linkage.get("linked"))),
         ("Share of the true neighbours that were found", _share(linkage.get("recall"))),
         ("When merging stopped", STOPS.get(stop, stop)),
         ("Images a group needed to count", _least(linkage.get("min_cluster_size"))),

@@ -1,7 +1,8 @@
-"""What the studies of JULE share: rows that are kept one by one, where a number came from, and the rows of a run."""
+"""What the studies of the methods share: rows that are kept one by one, trained ones, and the embeddings of a run."""
 
 import json
 import platform
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ from provenance import provenance
 
 from coterie.evidence.datasets import Dataset, load
 from coterie.evidence.machine import machine
+from coterie.evidence.protocol import Circumstances, run_once
+from coterie.evidence.recipe import Recipe
 from coterie.evidence.reproduce import records_in
 from coterie.files.atomic import write_text
 
@@ -46,6 +49,18 @@ def origin() -> Row:
 def rounded(scores: dict[str, float]) -> Row:
     """n_clusters, acc, nmi and ari with four digits after the point."""
     return {name: round(value, 4) for name, value in scores.items()}
+
+
+def trained_row(recipe: Recipe, data: Dataset, seed: int, work: Path, device: str) -> Row:
+    """The row of one training, whose checkpoints lie in the folder ``work`` until it is there."""
+    record, _ = run_once(recipe, data, seed, work, Circumstances(device, progress=False))
+    answers = {name: rounded(scores) for name, scores in record["answers"].items()}
+    shutil.rmtree(work, ignore_errors=True)
+    return {
+        "n": len(data.images), "k": data.n_clusters, "answers": answers, "chosen": record["chosen"],
+        "epochs": record["last_epoch"]["epoch"], "seconds": record["seconds"], "continued": record["continued"],
+        "warnings": sorted({warning["kind"] for warning in record["warnings"]}), **origin(),
+    }  # fmt: skip
 
 
 class Learned(NamedTuple):
