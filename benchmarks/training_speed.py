@@ -23,7 +23,7 @@ import torch
 from provenance import provenance
 
 from coterie.evidence.datasets import load
-from coterie.images import augment
+from coterie.images.presets import preset, preset_for
 from coterie.images.store import ImageStore, open_images
 from coterie.images.trained import build_network
 from coterie.methods import METHODS
@@ -43,7 +43,7 @@ def jule_step(run: Run, model: Any, store: ImageStore, images: torch.Tensor) -> 
 def tcc_step(run: Run, model: Any, store: ImageStore, images: torch.Tensor) -> Callable[[], object]:
     parts = model.parts(run, build_network(model.architecture(store.shape)), len(store))
     parts.train()
-    views = augment.views(images, 2, run.random.device)
+    views = preset(preset_for(store.shape).name).views(images, 2, run.random.device)
     index = torch.arange(len(images), device=run.device)
     known = Known(index, torch.full_like(index, -1))
 

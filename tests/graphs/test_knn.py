@@ -35,10 +35,12 @@ def test_blocks_of_any_size_give_the_same_neighbours(side: int, monkeypatch: pyt
     assert_exact(nearest_neighbors(features, 10), features, 10)
 
 
-def test_blocks_of_any_size_find_the_same_rows_of_another_set(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rows", [37, 90])  # many queries and few are searched in two ways
+def test_blocks_of_any_size_find_the_same_rows_of_another_set(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     features, queries = points(301, 6), points(90, 6, seed=1)
     whole = search(queries, features, 10)
-    monkeypatch.setattr(knn, "ROWS", 37)
+    monkeypatch.setattr(knn, "ROWS", rows)
+    monkeypatch.setattr(knn, "SIDE", 41)
     monkeypatch.setattr(knn, "COLUMNS", 64)
     blocked = search(queries, features, 10)
     assert (blocked.indices == whole.indices).all()

@@ -103,6 +103,8 @@ def _search(queries: np.ndarray, features: np.ndarray, k: int, itself: np.ndarra
     kept = min(k + SPARE, others)
     if among:
         keys, indices = _candidates_among(right, frame, kept)
+    elif len(left) > ROWS and device == "cpu":
+        keys, indices = _candidates_of_many(left, right, frame, kept)
     else:
         keys, indices = _candidates(left, right, frame, itself, kept, torch.float32)
     neighbors = rank(queries, features, indices, k)
@@ -149,6 +151,31 @@ def _scan_rows(
     keys, indices = heaps
     part = slice(begin, end)
     keep_best_of_rows(products[part], half_norms, column, keys[part], indices[part], itself[part])
+
+
+def _candidates_of_many(
+    left: torch.Tensor, right: torch.Tensor, frame: _Frame, kept: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """``_candidates`` of rows that are not among ``right``. Each thread takes blocks of rows through all columns,
+    without waiting for others, in products that stay in its cache: a third of the time.
+    """
+    keys, indices = empty_heaps(len(left), kept, np.float32)
+    framed = frame.of(right, torch.float32)
+    half_norms = ((framed * framed).sum(1) / 2).numpy()
+    nobody = np.full(SIDE, -1)
+
+    def work(row: int) -> None:
+        rows = frame.of(left[row : row + SIDE], torch.float32).neg_()
+        at = slice(row, row + len(rows))
+        for column in range(0, len(right), SIDE):
+            block = torch.mm(rows, framed[column : column + SIDE].T).numpy()
+            keep_best_of_rows(
+                block, half_norms[column : column + SIDE], column, keys[at], indices[at], nobody[: len(rows)]
+            )
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool, _one_thread_each():
+        list(pool.map(work, range(0, len(left), SIDE)))
+    return keys, indices
 
 
 def _candidates_among(rows: torch.Tensor, frame: _Frame, kept: int) -> tuple[np.ndarray, np.ndarray]:
