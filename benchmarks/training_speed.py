@@ -108,7 +108,7 @@ def main() -> None:
     print(row)
     rows = json.loads(arguments.out.read_text())["rows"] if arguments.out.exists() else []
     rows = [r for r in rows if (r["method"], r["set"], r["precision"]) != (row["method"], row["set"], row["precision"])]
-    arguments.out.write_text(json.dumps(provenance() | {"rows": [*rows, row]}, indent=1) + "\n")
+    arguments.out.write_text(json.dumps({"rows": [*rows, provenance() | row]}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
