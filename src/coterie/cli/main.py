@@ -12,11 +12,13 @@ from typer.core import TyperGroup
 
 from coterie import __version__
 from coterie.cli.check import check
+from coterie.cli.check_triple import check_triple
 from coterie.cli.cluster import cluster
 from coterie.cli.evaluate import evaluate
 from coterie.cli.export import export
 from coterie.cli.methods import methods
 from coterie.cli.predict import predict
+from coterie.cli.published import published
 from coterie.cli.reproduce import reproduce
 from coterie.cli.terminal import fail, make_printable
 from coterie.cli.view import view
@@ -45,7 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (cluster, predict, evaluate, view, export, check, methods, reproduce):
+for command in (cluster, predict, evaluate, view, export, check, methods, reproduce, published, check_triple):
     app.command()(command)
 
 
