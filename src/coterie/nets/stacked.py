@@ -1,0 +1,135 @@
+"""Layers of several networks at once: ``r`` networks of one shape whose weights lie in one tensor.
+
+Ten small networks give a GPU little to do when they are trained one after another. Stacked, they are one grouped
+convolution or one batch of matrix products, and network ``i`` computes what it would alone: activations are
+(b, r, ...), and nothing mixes the second dimension.
+
+Each layer has a ``back``: what a gradient at its output is at its input, as a function of the weights, from which a
+gradient penalty can be trained without differentiating twice.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, conv_transpose2d, pad
+
+KERNEL = 5  # of every convolution of UDC (udc.md section 5)
+
+Generators = Sequence[torch.Generator | None]
+
+
+def uniform_(weight: Tensor, bound: float, generators: Generators) -> None:
+    """Fills ``weight`` (r, ...) evenly from -bound to bound, network i from generator i."""
+    with torch.no_grad():
+        for own, generator in zip(weight, generators, strict=True):
+            own.uniform_(-bound, bound, generator=generator)
+
+
+def same_padding(size: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after ``size`` pixels, as TensorFlow's SAME lays them for a kernel of 5."""
+    total = max((after_conv(size, stride) - 1) * stride + KERNEL - size, 0)
+    return total // 2, total - total // 2
+
+
+def after_conv(size: int, stride: int) -> int:
+    """Pixels that a SAME convolution leaves of ``size``."""
+    return -(-size // stride)
+
+
+def apart(maps: Tensor, n_runs: int) -> Tensor:
+    """(b, r, c, h, w) of ``maps`` (b, r c, h, w)."""
+    return maps.view(len(maps), n_runs, -1, *maps.shape[2:])
+
+
+class StackedLinear(nn.Module):
+    """(b, r, n_in) to (b, r, n_out).
+
+    bound: weights start evenly from -bound to bound; None is Glorot's sqrt(6 / (n_in + n_out)). Biases start at 0.
+    """
+
+    def __init__(self, n_runs: int, n_in: int, n_out: int, bound: float | None = None) -> None:
+        super().__init__()
+        self.bound = math.sqrt(6 / (n_in + n_out)) if bound is None else bound
+        self.weight = nn.Parameter(torch.empty(n_runs, n_in, n_out))
+        self.bias = nn.Parameter(torch.zeros(n_runs, n_out))
+
+    def start(self, generators: Generators) -> None:
+        """Draws the first weights."""
+        uniform_(self.weight.data, self.bound, generators)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, r, n_out) of ``x`` (b, r, n_in)."""
+        return torch.baddbmm(self.bias[:, None], x.transpose(0, 1), self.weight).transpose(0, 1)
+
+    def back(self, gradient: Tensor) -> Tensor:
+        """(b, r, n_in) of a ``gradient`` (b, r, n_out)."""
+        return torch.bmm(gradient.transpose(0, 1), self.weight.transpose(1, 2)).transpose(0, 1)
+
+
+class StackedConv(nn.Module):
+    """(b, r, c_in, h, w) to (b, r, c_out, h / stride, w / stride), rounded up: kernel 5, TensorFlow's SAME padding.
+
+    Weights start evenly from -a to a, a = sqrt(3) sqrt(4 / (fan_in + fan_out)), where fan_out is divided by the square
+    of the stride (udc.md section 5); biases at 0.
+    """
+
+    def __init__(self, n_runs: int, c_in: int, c_out: int, stride: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.stride, self.size = stride, size
+        self.bound = conv_bound(c_in, c_out / stride**2)
+        self.weight = nn.Parameter(torch.empty(n_runs, c_out, c_in, KERNEL, KERNEL))
+        self.bias = nn.Parameter(torch.zeros(n_runs, c_out))
+        (self._top, bottom), (self._left, right) = (same_padding(side, stride) for side in size)
+        self._padding = (self._left, right, self._top, bottom)
+
+    def start(self, generators: Generators) -> None:
+        """Draws the first weights."""
+        uniform_(self.weight.data, self.bound, generators)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, r, c_out, ...) of ``x`` (b, r, c_in, h, w)."""
+        runs = len(self.weight)
+        padded = pad(x.flatten(1, 2), self._padding)
+        y = conv2d(padded, self.weight.flatten(0, 1), self.bias.flatten(), self.stride, groups=runs)
+        return apart(y, runs)
+
+    def back(self, gradient: Tensor) -> Tensor:
+        """(b, r, c_in, h, w) of a ``gradient`` (b, r, c_out, ...)."""
+        runs = len(self.weight)
+        padded = conv_transpose2d(gradient.flatten(1, 2), self.weight.flatten(0, 1), None, self.stride, groups=runs)
+        height, width = self.size
+        return apart(padded[:, :, self._top : self._top + height, self._left : self._left + width], runs)
+
+
+class StackedDeconv(nn.Module):
+    """(b, r, c_in, h, w) to (b, r, c_out, *size): kernel 5, the transpose of a SAME convolution, cut off at ``size``.
+
+    Weights start evenly from -a to a, a = sqrt(3) sqrt(4 / (fan_in + fan_out)), where fan_in is divided by the square
+    of the stride (udc.md section 5); biases at 0.
+    """
+
+    def __init__(self, n_runs: int, c_in: int, c_out: int, stride: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.stride, self.size = stride, size
+        self.bound = conv_bound(c_in / stride**2, c_out)
+        self.weight = nn.Parameter(torch.empty(n_runs, c_in, c_out, KERNEL, KERNEL))
+        self.bias = nn.Parameter(torch.zeros(n_runs, c_out))
+
+    def start(self, generators: Generators) -> None:
+        """Draws the first weights."""
+        uniform_(self.weight.data, self.bound, generators)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, r, c_out, *size) of ``x`` (b, r, c_in, h, w)."""
+        runs, first = len(self.weight), 1 if self.stride == 2 else 2  # what SAME pads in front of an even side
+        y = conv_transpose2d(
+            x.flatten(1, 2), self.weight.flatten(0, 1), self.bias.flatten(), self.stride, first, groups=runs
+        )
+        return apart(y[:, :, : self.size[0], : self.size[1]], runs)
+
+
+def conv_bound(c_in: float, c_out: float) -> float:
+    """The largest first weight of a convolution that counts ``c_in`` maps coming in and ``c_out`` going out."""
+    return math.sqrt(3) * math.sqrt(4 / (KERNEL**2 * (c_in + c_out)))
