@@ -140,3 +140,7 @@ class CheckpointWarning(CoterieWarning):
 
 class CollapseWarning(CoterieWarning):
     """The images crowd into far fewer clusters than were asked for."""
+
+
+class DivergenceWarning(CoterieWarning):
+    """Some of the trainings of a method moved away again from what they had come near."""

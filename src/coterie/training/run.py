@@ -217,7 +217,7 @@ class Run:
         Args:
             images: a store, or a uint8 array or tensor (n, c, h, w).
             batch_size: images in a batch, 1 or more.
-            order: called with n and ``random.order``, gives the order (n,) int64; ``in_turn`` is that of the images.
+            order: called with n and ``random.order``, gives the rows of a pass, (n,) int64 or more; see ``in_turn``.
             drop_last: leave an incomplete last batch out.
 
         Raises:
@@ -227,13 +227,13 @@ class Run:
         if not self._in_epoch or self._in_loop:
             raise ConfigError("batches belongs in an epochs loop, one pass at a time: use in_order to look at images.")
         source, n = self._sources.place(images)
-        plan = plan_batches(n, batch_size, drop_last)
         self._loop += 1
         if self._resume is not None and self._loop < self._resume.loop:
             return
         self._sources.check(f"{self._phase}.{self._loop}", images)
         start = self._begin_loop()
         rows = order(n, generator=self.random.order)
+        plan = plan_batches(len(rows), batch_size, drop_last)
         self._in_loop = True
         try:
             for batch in source.batches(rows, plan[start:]):

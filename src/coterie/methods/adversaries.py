@@ -1,0 +1,220 @@
+"""One iteration of UDC's Algorithm 1, for r runs at once: critic steps, classifier steps, a generator step.
+
+The generator stands still while the critic and the classifier learn, so everything they need of it in an iteration is
+made in one forward, and a batch of real and generated images goes through the critic at once (udc.md section 12). All
+random numbers are drawn before (``Draw``), so that the same draws give the same losses by either plan, and so that an
+iteration reads tensors and nothing else: that is the function a CUDA graph would hold.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from coterie.methods.cluster_prior import drawn_clusters
+from coterie.methods.wasserstein import (
+    classifier_loss,
+    consistency_loss,
+    critic_loss,
+    generator_loss,
+    gradient_by_autograd,
+    gradient_penalty,
+    interpolated,
+)
+from coterie.nets.gan import Tower
+
+CRITIC, CLASSIFIER, GENERATOR = "critic", "classifier", "generator"
+FIGURES = ("wasserstein", "penalty", "cross_entropy", "fake_accuracy")
+
+
+@dataclass(frozen=True)
+class Players:
+    """The three networks of r runs, for ``k`` clusters. Generator and classifier may be wrapped (mixed precision); the
+    critic is bare, since its penalty is sensitive to rounding.
+    """
+
+    generator: nn.Module
+    critic: Tower
+    classifier: nn.Module
+    k: int
+
+
+class Draw(NamedTuple):
+    """The random numbers of an iteration with N batches of generated images: noise (N, b, r, z), clusters (N, b, r)
+    int64, and for each critic step mix (n_critic, b, r) in 0..1.
+    """
+
+    noise: Tensor
+    clusters: Tensor
+    mix: Tensor
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The weights of an iteration, and its plan.
+
+    penalty: lambda of Eq. 5. eta: of Eq. 7 at this moment. consistency: weight of KL(C(x) || C(T(x))) on real images.
+    fused: one forward of the generator, analytic penalty; False is the algorithm line by line, double backward.
+    at_once: x^ goes through the critic in the same batch as real and generated images: a sixth more arithmetic and a
+    third fewer kernels, which pays where launching them is what takes the time.
+    """
+
+    penalty: float
+    eta: float
+    consistency: float = 0.0
+    fused: bool = True
+    at_once: bool = False
+
+
+Update = Callable[[str, Tensor], None]  # the name of a player and its losses (r,)
+Change = Callable[[Tensor], Tensor]  # images (b, r, c, h, w) to variants of them, with gradient
+
+
+def iterate(
+    players: Players, real: Tensor, draw: Draw, terms: Terms, update: Update, change: Change | None = None
+) -> Tensor:
+    """An iteration of Algorithm 1; ``FIGURES`` (4, r), means over its steps.
+
+    real: (n_critic, b, 1 or r, *shape), what each critic step sees. change: the invariance augmentation.
+    """
+    n_critic, n_batches = len(real), len(draw.noise)
+    change = change or (lambda images: images)
+    made = _made_at_once(players, draw) if terms.fused else None
+    figures: dict[str, list[Tensor]] = {name: [] for name in FIGURES}
+
+    def fakes(i: int) -> Tensor:
+        with torch.no_grad():
+            return made[i] if made is not None else players.generator(draw.noise[i], _coded(players, draw.clusters[i]))
+
+    for i in range(n_critic):  # lines 2 to 11
+        fake = fakes(i)
+        x, x_ = change(real[i].expand_as(fake)), change(fake)
+        scores, fake_scores, gradient = _judged(players.critic, x, x_, draw.mix[i], terms)
+        penalty = gradient_penalty(gradient)
+        update(CRITIC, critic_loss(scores, fake_scores, penalty, terms.penalty))
+        figures["wasserstein"].append((scores.mean((0, 2)) - fake_scores.mean((0, 2))).detach())
+        figures["penalty"].append(penalty.detach())
+    for i in range(n_critic, n_batches - 1):  # lines 12 to 20
+        logits = players.classifier(change(fakes(i)))
+        losses = classifier_loss(logits, draw.clusters[i])
+        figures["cross_entropy"].append(losses.detach())
+        figures["fake_accuracy"].append((logits.detach().argmax(2) == draw.clusters[i]).float().mean(0))
+        if terms.consistency:
+            x = real[i % n_critic].expand(-1, players.critic.head.weight.shape[0], *real.shape[3:])
+            losses = losses + terms.consistency * consistency_loss(players.classifier(x), players.classifier(change(x)))
+        update(CLASSIFIER, losses)
+    with _still(players.critic, players.classifier):  # lines 21 to 27
+        fake = change(players.generator(draw.noise[-1], _coded(players, draw.clusters[-1])))
+        entropy = classifier_loss(players.classifier(fake), draw.clusters[-1])
+        update(GENERATOR, generator_loss(players.critic(fake), entropy, terms.eta))
+    return torch.stack([torch.stack(figures[name]).mean(0) for name in FIGURES])
+
+
+def _made_at_once(players: Players, draw: Draw) -> Tensor:
+    """(N - 1, b, r, *shape): all that critic and classifier see of the generator, which does not move meanwhile."""
+    noise, clusters = draw.noise[:-1], draw.clusters[:-1]
+    with torch.no_grad():
+        made: Tensor = players.generator(noise.flatten(0, 1), _coded(players, clusters.flatten(0, 1)))
+    return made.view(*noise.shape[:2], *made.shape[1:])
+
+
+def _judged(critic: Tower, x: Tensor, x_: Tensor, mix: Tensor, terms: Terms) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores of real ``x`` and generated ``x_`` (b, r, *shape), and the critic's gradient between them."""
+    between = interpolated(x, x_, mix)
+    if not terms.fused:
+        return critic(x), critic(x_), gradient_by_autograd(critic, between)
+    b = len(x)
+    if terms.at_once:
+        scores, slopes = critic.scores_and_slopes(torch.cat([x, x_, between]))
+        return scores[:b], scores[b : 2 * b], critic.input_gradient([slope[2 * b :] for slope in slopes])
+    with torch.no_grad():
+        slopes = critic.scores_and_slopes(between)[1]
+    scores = critic(torch.cat([x, x_]))
+    return scores[:b], scores[b:], critic.input_gradient(slopes)
+
+
+def _coded(players: Players, clusters: Tensor) -> Tensor:
+    """One-hot (b, r, k) float32."""
+    return one_hot(clusters, players.k).float()
+
+
+@contextmanager
+def _still(*networks: nn.Module) -> Iterator[None]:
+    """Inside, gradients pass through ``networks`` and none is taken of their weights."""
+    weights = [weight for network in networks for weight in network.parameters()]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+
+
+class RunDraws:
+    """The random numbers of r runs, each from a generator of its own, so that a run draws what it would draw alone.
+
+    Attributes:
+        generators: one for each run, on the device.
+        prior: (r, k) float32, how often each cluster is drawn; it may be set anew between iterations.
+    """
+
+    def __init__(self, seeds: Sequence[int], prior: Sequence[float], device: torch.device | str = "cpu") -> None:
+        self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        self.device = torch.device(device)
+        self.prior = torch.tensor([list(prior)] * len(seeds), device=device)
+
+    def take(self, n_critic: int, n_class: int, shape: tuple[int, int]) -> Draw:
+        """The numbers of one iteration; ``shape`` is (b, z)."""
+        n_batches, b = n_critic + n_class + 1, shape[0]
+        own: dict[str, Any] = {"device": self.device}
+        noise = [torch.randn(n_batches, *shape, generator=one, **own) for one in self.generators]
+        uniform = [torch.rand(n_batches + n_critic, b, generator=one, **own) for one in self.generators]
+        evenly = torch.stack(uniform, 2)
+        clusters = drawn_clusters(evenly[:n_batches], self.prior)
+        return Draw(torch.stack(noise, 2), clusters, evenly[n_batches:])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of every generator, and the prior."""
+        states = [one.get_state() for one in self.generators]
+        return {"kind": self.device.type, "states": states, "prior": self.prior}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Puts back what ``state_dict`` gave; generators on a device of another kind start from the seeds."""
+        self.prior.copy_(state["prior"])
+        if state["kind"] == self.device.type:
+            for one, saved in zip(self.generators, state["states"], strict=True):
+                one.set_state(saved)
+
+
+class FigureSums:
+    """``FIGURES`` of the iterations of an epoch, summed where they are made; nothing waits for the device."""
+
+    def __init__(self, n_runs: int, device: torch.device | str = "cpu") -> None:
+        self.sums = torch.zeros(len(FIGURES), n_runs, device=device)
+        self.count = 0
+
+    def add(self, figures: Tensor) -> None:
+        """Adds what ``iterate`` gave."""
+        self.sums += figures
+        self.count += 1
+
+    def take(self) -> dict[str, list[float]]:
+        """The mean of each figure for each run, and begins anew."""
+        means = (self.sums / max(self.count, 1)).tolist()
+        self.sums.zero_()
+        self.count = 0
+        return dict(zip(FIGURES, means, strict=True))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Sums and count."""
+        return {"sums": self.sums, "count": self.count}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Puts back what ``state_dict`` gave."""
+        self.sums.copy_(state["sums"])
+        self.count = int(state["count"])

@@ -1,0 +1,123 @@
+"""The networks of r runs of UDC with all that a checkpoint keeps of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from coterie.errors import TrainingError
+from coterie.methods.adversaries import CLASSIFIER, CRITIC, GENERATOR, FigureSums, Players, RunDraws, Update
+from coterie.methods.cluster_prior import followed
+from coterie.nets.gan import Generator, Shape, Tower
+from coterie.training.memory import EMATwin
+from coterie.training.run import Run
+
+BETAS = (0.5, 0.9)  # of Adam (Algorithm 1)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the networks: clusters, numbers of noise, maps, outputs of the critic, and the generator's normalisation."""
+
+    shape: Shape
+    k: int
+    n_noise: int
+    width: int
+    critic_heads: int
+    g_norm: str
+
+
+@dataclass(frozen=True)
+class Slow:
+    """The averages of weights that draw samples and answer, and how much of themselves they keep (0 to 1)."""
+
+    generator: EMATwin
+    classifier: EMATwin
+    keep: tuple[float, float]
+
+    @property
+    def drawing(self) -> Generator:
+        """The generator with averaged weights."""
+        return cast("Generator", self.generator.net)
+
+    @property
+    def answering(self) -> Tower:
+        """The classifier with averaged weights."""
+        return cast("Tower", self.classifier.net)
+
+    def follow(self, iteration: int) -> None:
+        """After ``iteration``, from 0: at first they follow faster, or they would remember the untrained networks."""
+        for twin, keep in zip((self.generator, self.classifier), self.keep, strict=True):
+            twin.momentum = min(keep, (1 + iteration) / (10 + iteration))
+            twin.update()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """``players`` as an iteration calls them, the same networks bare, ``slow`` ones, random numbers and figures."""
+
+    players: Players
+    generator: Generator
+    critic: Tower
+    classifier: Tower
+    slow: Slow
+    optimizers: dict[str, torch.optim.Optimizer]
+    draws: RunDraws
+    sums: FigureSums
+
+    def updating(self, run: Run) -> Update:
+        """Steps of the players in ``run``, each by the sum of its losses, so that a run goes where it would go alone.
+
+        TrainingError names the runs whose loss is no longer a number.
+        """
+
+        def update(player: str, losses: Tensor) -> None:
+            try:
+                run.step(self.optimizers[player], losses.sum())
+            except TrainingError as error:
+                lost = [str(i + 1) for i, finite in enumerate(losses.isfinite().tolist()) if not finite]
+                named = f" (the {player}'s, in run {', '.join(lost)} of {len(losses)})" if lost else ""
+                raise TrainingError(f"{str(error).rstrip('.')}{named}.") from error
+
+        return update
+
+    @torch.no_grad()
+    def follow_prior(self, real: Tensor) -> None:
+        """Moves the prior towards what the slow classifier says of ``real`` images (b, 1, *shape) (ours)."""
+        n_runs = len(self.draws.prior)
+        seen = self.slow.answering(real.expand(-1, n_runs, *real.shape[2:])).softmax(2).mean(0)
+        self.draws.prior.copy_(followed(self.draws.prior, seen))
+
+
+def build_parts(
+    run: Run, sizes: Sizes, seeds: Sequence[int], prior: Sequence[float], rates: tuple[float, tuple[float, float]]
+) -> Parts:
+    """The parts for the runs of ``seeds``, on the device of ``run``, which tracks them.
+
+    prior: of the clusters. rates: the learning rate, and what the slow generator and classifier keep.
+    """
+    lr, keep = rates
+    n_runs, k = len(seeds), sizes.k
+    generator = Generator(sizes.shape, k, sizes.n_noise, width=sizes.width, n_runs=n_runs, norm=sizes.g_norm)
+    critic = Tower(sizes.shape, sizes.critic_heads, width=sizes.width, n_runs=n_runs)
+    classifier = Tower(sizes.shape, k, width=sizes.width, n_runs=n_runs)
+    starts = [torch.Generator().manual_seed(seed) for seed in seeds]
+    networks: dict[str, Generator | Tower] = {GENERATOR: generator, CRITIC: critic, CLASSIFIER: classifier}
+    for network in networks.values():
+        network.start(starts)
+    called = {name: run.setup(network) for name, network in networks.items()}
+    optimizers: dict[str, torch.optim.Optimizer] = {
+        name: run.setup(torch.optim.Adam(network.parameters(), lr, BETAS)) for name, network in networks.items()
+    }
+    slow = Slow(EMATwin(generator, keep[0], "copy"), EMATwin(classifier, keep[1], "copy"), keep)
+    run.setup(slow.generator)
+    run.setup(slow.classifier)
+    draws, sums = RunDraws(seeds, prior, run.device), FigureSums(n_runs, run.device)
+    run.track(
+        **called, **{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()},
+        slow_generator=slow.generator, slow_classifier=slow.classifier, draws=draws, sums=sums,
+    )  # fmt: skip
+    players = Players(called[GENERATOR], critic, called[CLASSIFIER], k)
+    return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums)

@@ -1,0 +1,157 @@
+"""Which of several trainings to trust, without labels, and which of them found something else.
+
+Each run is ranked by five figures that need no classes, and the best mean rank answers (udc.md section 10):
+
+    wasserstein  how far its images are from real ones that it was not trained on; lower is better
+    entropy      of the classifier on real images, mean; lower
+    marginal     KL of the classifier's mean shares from the shares that were drawn; lower
+    agreement    share of images whose cluster is that of their augmented variant; higher
+    medoid       mean adjusted Rand index with the other runs; higher
+
+A run whose images drift away from the real ones late in the training stands behind all others.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+LOWER, HIGHER = ("wasserstein", "entropy", "marginal"), ("agreement", "medoid")
+CRITERIA = LOWER + HIGHER
+DRIFTS, OF_START = 3.0, 0.25  # a distance that grew to so many times its smallest, and to that share of the first
+SAME = 0.8  # normalised mutual information from which on two groupings are of the same feature
+
+
+class Figures(NamedTuple):
+    """Of r runs, each (r,): the figures of ``CRITERIA``, and which runs drift."""
+
+    wasserstein: np.ndarray
+    entropy: np.ndarray
+    marginal: np.ndarray
+    agreement: np.ndarray
+    medoid: np.ndarray
+    drifting: np.ndarray
+
+
+def figures_of(
+    shares: np.ndarray, changed: np.ndarray, wasserstein: np.ndarray, prior: np.ndarray, drifting: np.ndarray
+) -> Figures:
+    """The figures of r runs.
+
+    shares: (n, r, k), what each classifier says of real images. changed: (n, r), the labels of variants of them.
+    wasserstein: (r,). prior: (r, k), how often each cluster was drawn. drifting: (r,) bool.
+    """
+    logs = np.log(np.maximum(shares, 1e-12))
+    mean = np.maximum(shares.mean(axis=0), 1e-12)
+    labels = shares.argmax(axis=2)
+    return Figures(
+        wasserstein=wasserstein, entropy=-(shares * logs).sum(axis=2).mean(axis=0),
+        marginal=(mean * np.log(mean / prior)).sum(axis=1), agreement=(labels == changed).mean(axis=0),
+        medoid=_medoid(labels), drifting=drifting,
+    )  # fmt: skip
+
+
+def mean_ranks(figures: Figures) -> np.ndarray:
+    """(r,): the mean over ``CRITERIA`` of the rank of each run, 1 the best; equals share theirs."""
+    from scipy.stats import rankdata
+
+    own = [rankdata(np.round(getattr(figures, name), 6)) for name in LOWER]
+    own += [rankdata(-np.round(getattr(figures, name), 6)) for name in HIGHER]
+    ranks: np.ndarray = np.mean(own, axis=0)
+    return ranks + len(ranks) * figures.drifting
+
+
+def best_run(figures: Figures) -> tuple[int, str]:
+    """The number of the run with the best mean rank, from 0, and a sentence that says why."""
+    ranks = mean_ranks(figures)
+    if len(ranks) == 1:
+        return 0, "it is the only run"
+    best = int(ranks.argmin())
+    told = ", ".join(f"{name} {getattr(figures, name)[best]:.3g}" for name in CRITERIA)
+    return best, f"run {best + 1} of {len(ranks)} has the best mean rank in figures without labels ({told})"
+
+
+def run_table(figures: Figures, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """A row for each run: its number from 1, its seed, its figures and its mean rank."""
+    ranks = mean_ranks(figures)
+    return [
+        {"run": i + 1, "seed": int(seed), **{name: float(getattr(figures, name)[i]) for name in CRITERIA},
+         "drifting": bool(figures.drifting[i]), "mean_rank": float(ranks[i])}
+        for i, seed in enumerate(seeds)
+    ]  # fmt: skip
+
+
+def pairwise_nmi(labels: np.ndarray) -> np.ndarray:
+    """(r, r): normalised mutual information (arithmetic) of the groupings ``labels`` (n, r)."""
+    from sklearn.metrics import normalized_mutual_info_score
+
+    return _pairwise(labels, normalized_mutual_info_score)
+
+
+def other_features(nmi: np.ndarray, figures: Figures, chosen: int) -> list[int]:
+    """The runs, best first, that group by something else than ``chosen`` and than each other, by ``pairwise_nmi``."""
+    kept = [chosen]
+    for run in np.argsort(mean_ranks(figures), kind="stable"):
+        if all(nmi[run, one] < SAME for one in kept) and not figures.drifting[run]:
+            kept.append(int(run))
+    return kept[1:]
+
+
+def told_of_others(others: Sequence[int]) -> str:
+    """The end of a sentence about the runs ``others``, counted from 1."""
+    if not others:
+        return ""
+    runs = f"run {others[0]} groups" if len(others) == 1 else f"runs {', '.join(map(str, others))} group"
+    return f"; {runs} by something else"
+
+
+def drifts(distances: np.ndarray) -> np.ndarray:
+    """(r,) bool: which runs move away from the images again, by ``distances`` (t, r), their Wasserstein estimates.
+
+    The mean over the last tenth is 3 times the smallest mean of a tenth, and a quarter of the first (UDC, supplement:
+    too many noise variables show as a distance that diverges late).
+    """
+    t = len(distances)
+    if t < 10:
+        return np.zeros(distances.shape[1], dtype=bool)
+    tenths = np.abs([part.mean(axis=0) for part in np.array_split(distances, 10)])
+    last: np.ndarray = tenths[-1]
+    return (last > DRIFTS * tenths.min(axis=0)) & (last > OF_START * tenths[0])
+
+
+def correlations(figures: Figures, scores: np.ndarray) -> dict[str, float]:
+    """Spearman's correlation of each criterion, so turned that higher is better, with ``scores`` (r,) of the runs
+    against known classes; NaN where one of the two is constant. For studies: nothing is chosen by it.
+    """
+    from scipy.stats import rankdata
+
+    def of(values: np.ndarray) -> float:
+        a, b = rankdata(values), rankdata(scores)
+        return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else float("nan")
+
+    turned = {name: -getattr(figures, name) for name in LOWER} | {name: getattr(figures, name) for name in HIGHER}
+    return {name: of(values) for name, values in turned.items()} | {"mean_rank": of(-mean_ranks(figures))}
+
+
+def spread(scores: Sequence[float]) -> dict[str, float]:
+    """min, median and max, as the tables of the paper have them."""
+    return {"min": float(np.min(scores)), "median": float(np.median(scores)), "max": float(np.max(scores))}
+
+
+def _medoid(labels: np.ndarray) -> np.ndarray:
+    from sklearn.metrics import adjusted_rand_score
+
+    runs = labels.shape[1]
+    if runs == 1:
+        return np.ones(1)
+    alike: np.ndarray = _pairwise(labels, adjusted_rand_score)
+    return (alike.sum(axis=1) - 1) / (runs - 1)
+
+
+def _pairwise(labels: np.ndarray, score: Any) -> np.ndarray:
+    runs = labels.shape[1]
+    alike = np.eye(runs)
+    for i in range(runs):
+        for j in range(i):
+            alike[i, j] = alike[j, i] = score(labels[:, i], labels[:, j])
+    return alike

@@ -1,0 +1,342 @@
+"""UDC: clusters as what a generator was told to draw, read back by a classifier that has only seen drawings.
+
+Gan, Dong, Zhou, Gao, Dong, "Learning the Precise Feature for Cluster Assignment", IEEE Transactions on Cybernetics. A
+generator G makes images from a cluster y, drawn so that none is empty, and noise z; a critic D holds them to the real
+ones; a classifier C, trained on generated images only, says which y an image was made from. G must make images from
+which y can be told, so y becomes a feature that has exactly k values. C then groups the real images.
+
+    repeat                                                                            Algorithm 1
+        N_critic times: x real, x~ = G(z, y), x^ between them                         lines 2 to 11
+            L_D = E D(x~) - E D(x) + lambda E (|grad D(x^)| - 1)^2                    Eq. 5
+        N_class times:  L_C = -E log C(x~)_y                                          lines 12 to 20, Eq. 6
+        L_G = -E D(x~) + eta L_C, eta times gamma every tau iterations                lines 21 to 29, Eqs. 7, 8
+
+The loop body is ``adversaries.iterate``, the losses are in ``wasserstein``. Runs of this method differ by their seed
+(the paper takes ten), so ``n_runs`` of them are trained at once; ``run_choice`` says without labels which one answers.
+Ours are the averages of weights that answer, the choice, the learned prior, and settings for a CPU by default (recipes
+``udc-paper-*`` have the paper's). docs/methods/udc.md has what paper and official code disagree in.
+"""
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+from coterie.clusterer import Clusterer
+from coterie.errors import ConfigError, DivergenceWarning
+from coterie.images.presets import preset
+from coterie.images.store import ImageStore
+from coterie.images.trained import TrainedNetwork, build_network
+from coterie.methods.adversaries import Change, Terms, iterate
+from coterie.methods.answers import head_answer
+from coterie.methods.cluster_prior import LEARNED, Prior, shares_of
+from coterie.methods.gan_parts import Parts, Sizes, build_parts
+from coterie.methods.probes import Probe, change_by, compare, generated, one_of, parted, several_passes
+from coterie.methods.run_choice import other_features, pairwise_nmi, run_table, told_of_others
+from coterie.methods.runs import embed, run_of
+from coterie.methods.settled import memberships_by_embedding, placing_tensors, restore_placing, settle
+from coterie.methods.snapshots import snapshot
+from coterie.methods.wasserstein import eta_at
+from coterie.nets.gan import as_seen, check_sides, is_signed
+from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
+from coterie.training.run import Run
+from coterie.training.settings import MAY_CHANGE
+
+NEXT_SEED = 1_000_003  # run i begins at random_state + i times this
+PENALTY, ETA, STAIRS = 100.0, 10.0, 30  # of a critic with one head; 900,000 iterations are 30 stairs of 30,000
+CODE_FROM, LEARN_FROM = 1 / 3, 0.3  # of the iterations: the code doubles its steps; a learned prior begins to move
+SHOWN = 8  # generated images kept of each cluster
+ANSWERS = ("head", "linkage")
+CHOICES = {
+    "schedule": ("paper", "code"),
+    "augment": ("none", "udc"),
+    "g_norm": ("none", "bn"),
+    "assign": ("auto", *ANSWERS),
+}
+
+
+class UDC(Clusterer):
+    """Unified deep clustering by a WGAN with gradient penalty and a classifier of what it generates.
+
+    Args:
+        n_clusters: k, 2 to n.
+        iterations: N, updates of the generator; 900,000 in the paper (30,000 on ORL).
+        n_runs: trainings with seeds of their own, all at once; the paper takes ten.
+        choose: the run that answers, 1 to n_runs, or "auto": the best in figures that need no labels.
+        batch_size: n, not stated in the paper, 100 (code).
+        width: maps of the first convolution of critic and classifier, of the last but one of the generator; 64 (paper).
+        n_noise: numbers in z, 128 (code). The authors' advice where groups are simple is to take fewer.
+        n_critic: critic updates in an iteration, 5 (paper).
+        n_class: classifier updates in an iteration, 4 (paper).
+        schedule: "paper" keeps them; "code" doubles both after a third of the iterations (and starts from n_class=2).
+        penalty: lambda of Eq. 5: "auto" is 100 for one head (paper) and 10 for ten (code), which are the same loss.
+        eta: weight of the entropy at first: "auto" is 10 for one head (paper) and 1 for ten (code).
+        gamma: factor of eta at every stair, 1.2 (paper).
+        tau: iterations of a stair: "auto" makes 30 of them, as the paper has on every set.
+        critic_heads: outputs of the critic that are averaged: 1 (paper), 10 (code).
+        prior: how often each cluster is drawn: "uniform" (paper), shares such as "0.1,0.9" (paper, faces by gender), or
+            "learned", which follows what the classifier says of real images from .3 of the iterations on (ours).
+        augment: "none", or "udc": critic and classifier see random variants of every image ("Ours*" of the paper,
+            which does not say how).
+        consistency: weight of KL(C(x) || C(T(x))) on real images, with augment="udc"; 0.
+        g_norm: of the generator: "none" (paper) or "bn", as the base code has for colour.
+        ema_generator, ema_classifier: share of itself that the average of weights which draws samples and answers
+            keeps in an iteration; 0 is the network itself (paper).
+        held_out: share of the images that are not trained on, by which runs are compared; at most 1,000 images.
+        lr: of Adam, .0001 in the paper.
+        every: iterations in a line of metrics.jsonl, "auto" is a hundredth of all, at most 1,000.
+        assign: "head", the classifier (paper); "linkage" of what it sees before its last layer, which mostly groups by
+            what is large in the images; or "auto", whichever cuts least of the weight of the neighbour graph.
+        precision: 32, bf16 or 16 (mixed); the critic stays in full precision.
+        device: auto, cpu, cuda, cuda:1 or mps.
+        random_state: seed of everything random.
+        run_folder: where checkpoints go; a killed training goes on from there. None: no checkpoints.
+        progress: show a bar.
+        tensorboard: write the figures for TensorBoard too.
+
+    Attributes:
+        answers_: "head" and "linkage" of the chosen run, and the heads of the others as "run-1", "run-2", ...
+        assigned_, assigned_because_: which of them ``labels_`` is, and why.
+        runs_: a row for each run: seed, the figures it is ranked by, whether it drifts away from the images.
+        chosen_run_: the run that answers, from 1. alternatives_: those that group by something else, the best first.
+        nmi_: (n_runs, n_runs), normalised mutual information of the runs' groupings.
+        training_: one record per ``every`` iterations; figures are medians over the runs, with lists of each run's.
+        embedding_: what the classifier sees before its last layer, (n, d) float32.
+        head_weight_, head_bias_: (d, K') and (K',), that layer, for the clusters in use in the order of their labels.
+        samples_: (K', 8, c, h, w) uint8, generated images of each cluster.
+        merges_, stop_, ...: of the linkage where it was assigned, as in ``GraphDegreeLinkage``.
+    """
+
+    kind = "udc"
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        iterations: int = 6000,
+        n_runs: int = 3,
+        choose: int | str = "auto",
+        batch_size: int = 64,
+        width: int = 16,
+        n_noise: int = 32,
+        n_critic: int = 5,
+        n_class: int = 4,
+        schedule: str = "paper",
+        penalty: float | str = "auto",
+        eta: float | str = "auto",
+        gamma: float = 1.2,
+        tau: int | str = "auto",
+        critic_heads: int = 1,
+        prior: Prior = "uniform",
+        augment: str = "none",
+        consistency: float = 0.0,
+        g_norm: str = "none",
+        ema_generator: float = 0.9995,
+        ema_classifier: float = 0.999,
+        held_out: float = 0.05,
+        lr: float = 5e-4,
+        every: int | str = "auto",
+        assign: str = "head",
+        precision: str = "32",
+        device: str = "auto",
+        random_state: int = 0,
+        run_folder: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+        tensorboard: bool = False,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.iterations = iterations
+        self.n_runs = n_runs
+        self.choose = choose
+        self.batch_size = batch_size
+        self.width = width
+        self.n_noise = n_noise
+        self.n_critic = n_critic
+        self.n_class = n_class
+        self.schedule = schedule
+        self.penalty = penalty
+        self.eta = eta
+        self.gamma = gamma
+        self.tau = tau
+        self.critic_heads = critic_heads
+        self.prior = prior
+        self.augment = augment
+        self.consistency = consistency
+        self.g_norm = g_norm
+        self.ema_generator = ema_generator
+        self.ema_classifier = ema_classifier
+        self.held_out = held_out
+        self.lr = lr
+        self.every = every
+        self.assign = assign
+        self.precision = precision
+        self.device = device
+        self.random_state = random_state
+        self.run_folder = run_folder
+        self.progress = progress
+        self.tensorboard = tensorboard
+
+    def check_parameters(self) -> None:
+        check_n_clusters(self.n_clusters)
+        if self.n_clusters == 1:
+            raise ConfigError("n_clusters is 1, and UDC learns by telling clusters apart; ask for 2 or more")
+        for name in ("iterations", "n_runs", "width", "n_critic", "n_class", "critic_heads"):
+            check_whole(name, getattr(self, name))
+        check_whole("batch_size", self.batch_size, least=2)
+        for name in ("n_noise", "random_state"):
+            check_whole(name, getattr(self, name), least=0)
+        for name in ("tau", "every", "choose"):
+            if getattr(self, name) != "auto":
+                check_whole(name, getattr(self, name), or_else=' or "auto"')
+        for name in ("penalty", "eta"):
+            if getattr(self, name) != "auto":
+                check_number(name, getattr(self, name), least=0)
+        for name in ("gamma", "lr"):
+            check_number(name, getattr(self, name), above=0)
+        check_number("consistency", self.consistency, least=0)
+        for name in ("ema_generator", "ema_classifier"):
+            check_number(name, getattr(self, name), least=0, most=1)
+        check_number("held_out", self.held_out, least=0, most=0.5)
+        for name, allowed in CHOICES.items():
+            check_choice(name, getattr(self, name), allowed)
+        shares_of(self.prior, self.n_clusters)
+        if self.choose != "auto" and int(self.choose) > self.n_runs:
+            raise ConfigError(f"choose is {self.choose}, and there are {self.n_runs} runs; give 1 to {self.n_runs}")
+
+    def seeds(self) -> list[int]:
+        """The seed of each run; alone, with its seed as ``random_state``, a run starts from the same networks."""
+        return [(int(self.random_state) + NEXT_SEED * i) % 2**63 for i in range(self.n_runs)]
+
+    def counts(self, iteration: int) -> tuple[int, int]:
+        """N_critic and N_class at ``iteration``, from 0."""
+        times = 2 if self.schedule == "code" and iteration >= CODE_FROM * self.iterations else 1
+        return times * self.n_critic, times * self.n_class
+
+    def terms(self, iteration: int, device: torch.device) -> Terms:
+        """The weights of the losses at ``iteration``, from 0 (udc.md sections 3 and 4)."""
+        penalty, eta = (
+            auto / self.critic_heads if isinstance(given, str) else float(given)
+            for given, auto in ((self.penalty, PENALTY), (self.eta, ETA))
+        )
+        tau = max(1, round(self.iterations / STAIRS)) if isinstance(self.tau, str) else int(self.tau)
+        now = eta_at(iteration, eta, self.gamma, tau)
+        return Terms(penalty, now, self.consistency, at_once=device.type == "cuda")
+
+    def _describe_new(self, X: Any) -> np.ndarray:
+        store = self._open_to_train(X)
+        check_sides(store.shape)
+        embedding = self._train(store)
+        self.n_features_in_ = embedding.shape[1]
+        return embedding
+
+    def _train(self, store: ImageStore) -> np.ndarray:
+        """Algorithm 1; what the classifier of the chosen run sees in each image, (n, d), at its end."""
+        every = min(1000, max(1, self.iterations // 100)) if isinstance(self.every, str) else int(self.every)
+        with run_of(self, after_training={"choose"}, may_change=MAY_CHANGE - {"iterations"}) as run:
+            parts = self.parts(run, store)
+            probe = Probe(store, self.held_out, run.device)
+            run.check_memory(store, self.batch_size)
+            for epoch in run.epochs(-(-self.iterations // every)):
+                if run.at_epoch_start:
+                    run.values["iteration"] = epoch * every
+                self._learn(run, parts, store, range(epoch * every, min(self.iterations, (epoch + 1) * every)))
+                self._log(run, parts, probe)
+            self.training_ = run.history
+            return self._conclude(run, parts, store)
+
+    def _learn(self, run: Run, parts: Parts, store: ImageStore, iterations: range) -> None:
+        """The ``iterations`` of an epoch; a batch holds the real images of one of them."""
+        signed, change = is_signed(store.shape), self._change(parts, store)
+        n_critic, n_class = self.counts(iterations.start)
+        size = n_critic * self.batch_size
+        rows = several_passes(parted(len(store), self.held_out)[0], size * len(iterations))
+        for batch in run.batches(store, size, order=rows):
+            now = run.values["iteration"]
+            real = as_seen(batch.clean, signed).view(n_critic, self.batch_size, 1, *store.shape)
+            draw = parts.draws.take(n_critic, n_class, (self.batch_size, self.n_noise))
+            terms = self.terms(now, run.device)
+            parts.sums.add(iterate(parts.players, real, draw, terms, parts.updating(run), change))
+            parts.slow.follow(now)
+            if self.prior == LEARNED and now >= LEARN_FROM * self.iterations:
+                parts.follow_prior(real[-1])
+            run.values["iteration"] = now + 1
+
+    def _log(self, run: Run, parts: Parts, probe: Probe) -> None:
+        """A line of metrics.jsonl: medians over the runs, and each run's own."""
+        own = parts.sums.take() | probe.look(
+            parts.generator, parts.critic, parts.slow.answering, parts.draws.prior, self.n_noise
+        )
+        run.log(**{name: float(np.median(values)) for name, values in own.items()})
+        run.log(eta=self.terms(run.values["iteration"] - 1, run.device).eta, iteration=run.values["iteration"])
+        if self.n_runs > 1:
+            run.log(**{f"{name}_of_runs": [round(value, 5) for value in values] for name, values in own.items()})
+
+    def _conclude(self, run: Run, parts: Parts, store: ImageStore) -> np.ndarray:
+        """Compares the runs and takes over the chosen one; what its classifier sees in each image, (n, d)."""
+        found = compare(run, parts, store, preset("udc"))
+        best = found.best if self.choose == "auto" else int(self.choose) - 1
+        self.chosen_run_, self.runs_ = best + 1, run_table(found.figures, self.seeds())
+        self.nmi_ = pairwise_nmi(found.shares.argmax(axis=2))
+        self.alternatives_ = [other + 1 for other in other_features(self.nmi_, found.figures, best)]
+        self._shares_of_runs, self._why_run = found.shares, found.because
+        own = one_of(parts.slow.answering, best)
+        self.head_weight_, self.head_bias_ = (own.pop(f"head.{name}")[0].cpu().numpy() for name in ("weight", "bias"))
+        self.samples_ = generated(parts.slow.drawing, best, self.n_clusters, self.n_noise, SHOWN)
+        architecture = {"network": "gan_trunk", "shape": list(store.shape), "width": self.width}
+        trunk = build_network(architecture)
+        trunk.load_state_dict({f"tower.{name}": tensor for name, tensor in own.items()})
+        self.extractor_ = TrainedNetwork(trunk, architecture, run.device)
+        return embed(run, trunk.to(run.device), store)
+
+    def parts(self, run: Run, store: ImageStore) -> Parts:
+        """Everything that is trained, on the device of ``run``, as checkpoints track it."""
+        sizes = Sizes(store.shape, self.n_clusters, self.n_noise, self.width, self.critic_heads, self.g_norm)
+        keep = (self.ema_generator, self.ema_classifier)
+        return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), (self.lr, keep))
+
+    def _change(self, parts: Parts, store: ImageStore) -> Change | None:
+        if self.augment == "none":
+            return None
+        return change_by(preset(self.augment), parts.draws.generators, is_signed(store.shape))
+
+    def _fit_features(self, features: np.ndarray) -> None:
+        head, used = head_answer(self._shares(features))
+        self.head_weight_, self.head_bias_ = self.head_weight_[:, used], self.head_bias_[used]
+        self.samples_ = self.samples_[used]
+        settled = settle(features, {"head": head}, self.n_clusters, self.assign)
+        shares = self._shares_of_runs
+        others = {f"run-{i + 1}": head_answer(shares[:, i])[0] for i in range(self.n_runs) if i + 1 != self.chosen_run_}
+        because = f"{settled.because}; {self._why_run}{told_of_others(self.alternatives_)}"
+        settled._replace(answers=settled.answers | others, because=because).apply(self)
+        del self._shares_of_runs, self._why_run
+        self.snapshots_ = [snapshot("at the end", features, self.labels_)]
+        self._warn_of_drift()
+
+    def _warn_of_drift(self) -> None:
+        if lost := [str(row["run"]) for row in self.runs_ if row["drifting"]]:
+            warnings.warn(
+                f"the images generated by run {', '.join(lost)} of {self.n_runs} came near the real ones and went away "
+                "again: its clusters deserve no trust; give less noise (n_noise), fewer iterations or a smaller lr",
+                DivergenceWarning,
+                stacklevel=3,
+            )
+
+    def _shares(self, features: np.ndarray) -> np.ndarray:
+        """(m, k) float64: what the classifier says of what it sees, ``features`` (m, d)."""
+        logits = features.astype(np.float64) @ self.head_weight_ + self.head_bias_
+        shares: np.ndarray = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    def _memberships(self, features: np.ndarray) -> np.ndarray:
+        return self._shares(features) if self.assigned_ == "head" else memberships_by_embedding(self, features)
+
+    def _fitted_tensors(self) -> dict[str, np.ndarray]:
+        own = {"head.weight": np.ascontiguousarray(self.head_weight_), "head.bias": self.head_bias_}
+        return placing_tensors(self) | own | {"assigned": np.array([ANSWERS.index(self.assigned_)])}
+
+    def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        restore_placing(self, tensors)
+        self.head_weight_, self.head_bias_ = tensors["head.weight"], tensors["head.bias"]
+        self.assigned_ = ANSWERS[int(tensors["assigned"][0])]

@@ -1,0 +1,170 @@
+"""One iteration of UDC: the plan that saves work against the algorithm as printed, stacked runs against single ones."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from coterie.images.augment import Augmentation
+from coterie.images.colour import Jitter
+from coterie.images.noise import Noise
+from coterie.images.warp import Warp
+from coterie.methods.adversaries import FIGURES, Draw, FigureSums, Players, RunDraws, Terms, iterate
+from coterie.methods.probes import change_by
+from coterie.nets.gan import Generator, Tower
+
+K, B, Z = 3, 6, 4
+SHAPES = [(1, 16, 16), (3, 12, 12), (2,)]
+
+
+class Trained:
+    """Players of some runs with plain optimisers."""
+
+    def __init__(self, shape: tuple[int, ...], seeds: tuple[int, ...], heads: int = 1) -> None:
+        n: dict[str, Any] = {"width": 2, "n_runs": len(seeds), "hidden": (12, 11, 10)}
+        self.networks: dict[str, Any] = {
+            "generator": Generator(shape, K, Z, **n), "critic": Tower(shape, heads, **n),
+            "classifier": Tower(shape, K, **n),
+        }  # fmt: skip
+        starts = [torch.Generator().manual_seed(seed) for seed in seeds]
+        for network in self.networks.values():
+            network.double().start(starts)
+        self.players = Players(**self.networks, k=K)
+        self.adams = {name: torch.optim.Adam(net.parameters(), 1e-2, (0.5, 0.9)) for name, net in self.networks.items()}
+        self.losses: list[tuple[str, Tensor]] = []
+
+    def update(self, player: str, losses: Tensor) -> None:
+        self.losses.append((player, losses.detach().clone()))
+        self.adams[player].zero_grad()
+        losses.sum().backward()
+        self.adams[player].step()
+
+    def weights(self) -> dict[str, Tensor]:
+        return {f"{name}.{key}": w for name, net in self.networks.items() for key, w in net.state_dict().items()}
+
+
+def doubled(draw: Draw) -> Draw:
+    return Draw(draw.noise.double(), draw.clusters, draw.mix.double())
+
+
+def drawn(seeds: tuple[int, ...], n_critic: int = 3, n_class: int = 2) -> Draw:
+    return doubled(RunDraws(seeds, [1 / K] * K).take(n_critic, n_class, (B, Z)))
+
+
+def real(shape: tuple[int, ...], n_critic: int = 3) -> Tensor:
+    return torch.rand(n_critic, B, 1, *shape, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("heads", [1, 10])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_fused_plan_gives_the_losses_of_the_algorithm_line_by_line(
+    shape: tuple[int, ...], heads: int, at_once: bool
+) -> None:
+    """Gate (v), over two iterations and down to the weights."""
+    fused, plain = Trained(shape, (0, 1), heads), Trained(shape, (0, 1), heads)
+    for seed in (5, 6):
+        draw = drawn((seed, seed + 10))
+        a = iterate(fused.players, real(shape), draw, Terms(10.0, 2.0, at_once=at_once), fused.update)
+        b = iterate(plain.players, real(shape), draw, Terms(10.0, 2.0, fused=False), plain.update)
+        torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-7)
+    assert [player for player, _ in fused.losses] == 2 * (["critic"] * 3 + ["classifier"] * 2 + ["generator"])
+    for (name, one), (same, other) in zip(fused.losses, plain.losses, strict=True):
+        assert name == same
+        torch.testing.assert_close(one, other, atol=1e-9, rtol=1e-7)
+    for name, weight in fused.weights().items():
+        torch.testing.assert_close(weight, plain.weights()[name], atol=1e-6, rtol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_stacked_runs_learn_what_single_runs_with_their_seeds_learn(shape: tuple[int, ...]) -> None:
+    seeds = (3, 4, 5)
+    stacked, singles = Trained(shape, seeds), [Trained(shape, (seed,)) for seed in seeds]
+    draws, own = RunDraws(seeds, [1 / K] * K), [RunDraws((seed,), [1 / K] * K) for seed in seeds]
+    for _ in range(3):
+        iterate(stacked.players, real(shape), doubled(draws.take(3, 2, (B, Z))), Terms(10.0, 2.0), stacked.update)
+        for single, draw in zip(singles, own, strict=True):
+            iterate(single.players, real(shape), doubled(draw.take(3, 2, (B, Z))), Terms(10.0, 2.0), single.update)
+    for i, single in enumerate(singles):
+        for name, weight in single.weights().items():
+            torch.testing.assert_close(stacked.weights()[name][i : i + 1], weight, atol=1e-7, rtol=1e-6, msg=name)
+
+
+def test_a_step_moves_its_own_player_only_and_gradients_of_the_others_are_none() -> None:
+    trained = Trained((1, 16, 16), (0,))
+    before = {name: weight.clone() for name, weight in trained.weights().items()}
+    moved: list[tuple[str, set[str]]] = []
+
+    def update(player: str, losses: Tensor) -> None:
+        last = {name: weight.clone() for name, weight in trained.weights().items()}
+        trained.update(player, losses)
+        now = trained.weights()
+        moved.append((player, {name.split(".")[0] for name in now if not torch.equal(now[name], last[name])}))
+
+    iterate(trained.players, real((1, 16, 16)), drawn((1,)), Terms(10.0, 2.0), update)
+    assert all(names == {player} for player, names in moved)
+    assert before.keys() == trained.weights().keys()
+    assert all(weight.requires_grad for net in trained.networks.values() for weight in net.parameters())
+
+
+def test_the_figures_are_the_means_of_what_the_steps_saw() -> None:
+    trained = Trained((2,), (0, 1))
+    figures = dict(
+        zip(FIGURES, iterate(trained.players, real((2,)), drawn((1, 2)), Terms(10.0, 2.0), trained.update), strict=True)
+    )
+    critic = torch.stack([losses for player, losses in trained.losses if player == "critic"]).mean(0)
+    torch.testing.assert_close(critic, 10 * figures["penalty"] - figures["wasserstein"])
+    entropy = torch.stack([losses for player, losses in trained.losses if player == "classifier"]).mean(0)
+    torch.testing.assert_close(entropy, figures["cross_entropy"])
+    assert ((figures["fake_accuracy"] >= 0) & (figures["fake_accuracy"] <= 1)).all()
+
+
+def augmentation() -> Augmentation:
+    return Augmentation((Warp(rotation=15, shift=0.125, scale=(0.8, 1.2)), Jitter(0.4, 0.4, 0.4), Noise((0.05, 0.05))))
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 12, 12)], ids=str)
+def test_augmentation_lets_gradients_through_and_gives_each_run_its_own_draws(shape: tuple[int, ...]) -> None:
+    images = torch.rand(4, 2, *shape, requires_grad=True)
+    generators: Callable[[], list[torch.Generator]] = lambda: [torch.Generator().manual_seed(s) for s in (1, 2)]  # noqa: E731
+    change = change_by(augmentation(), generators(), shape[0] == 3)
+    changed = change(images)
+    assert changed.shape == images.shape
+    changed.sum().backward()
+    assert images.grad is not None
+    assert torch.isfinite(images.grad).all()
+    assert images.grad.abs().sum() > 0
+    alone = change_by(augmentation(), generators()[1:], shape[0] == 3)(images[:, 1:])
+    torch.testing.assert_close(alone[:, 0], changed[:, 1])
+
+
+def test_consistency_and_augmentation_train() -> None:
+    trained = Trained((1, 16, 16), (0, 1))
+    change = change_by(augmentation(), [torch.Generator().manual_seed(s) for s in (1, 2)], False)
+    for net in trained.networks.values():
+        net.float()
+    draw = RunDraws((0, 1), [1 / K] * K).take(2, 2, (B, Z))
+    terms = Terms(10.0, 2.0, consistency=1.0)
+    figures = iterate(trained.players, real((1, 16, 16), 2).float(), draw, terms, trained.update, change)
+    assert torch.isfinite(figures).all()
+    own = [losses for player, losses in trained.losses if player == "classifier"]
+    assert (torch.stack(own).mean(0) > figures[FIGURES.index("cross_entropy")]).all()
+
+
+def test_draws_and_sums_go_on_where_they_were_saved() -> None:
+    draws, sums = RunDraws((0, 1), [0.5, 0.5]), FigureSums(2)
+    draws.take(2, 2, (B, Z))
+    draws.prior.copy_(torch.tensor([[0.9, 0.1], [0.2, 0.8]]))
+    sums.add(torch.arange(8.0).reshape(4, 2))
+    again, more = RunDraws((0, 1), [0.5, 0.5]), FigureSums(2)
+    state = {"kind": "cpu", "states": [g.get_state() for g in draws.generators], "prior": draws.prior.clone()}
+    again.load_state_dict(state)
+    more.load_state_dict(sums.state_dict())
+    for one, other in zip(draws.take(1, 1, (B, Z)), again.take(1, 1, (B, Z)), strict=True):
+        assert torch.equal(one, other)
+    assert sums.take() == more.take() == {
+        "wasserstein": [0, 1], "penalty": [2, 3], "cross_entropy": [4, 5], "fake_accuracy": [6, 7],
+    }  # fmt: skip
+    assert sums.count == 0

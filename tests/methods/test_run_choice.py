@@ -1,0 +1,109 @@
+"""Which run answers, which found something else, and which drifted away: without labels."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coterie.methods.run_choice import (
+    CRITERIA,
+    Figures,
+    best_run,
+    correlations,
+    drifts,
+    figures_of,
+    mean_ranks,
+    other_features,
+    pairwise_nmi,
+    run_table,
+    spread,
+    told_of_others,
+)
+
+
+def sure(labels: np.ndarray, k: int = 2, share: float = 0.98) -> np.ndarray:
+    """(n, r, k) shares whose largest is at ``labels`` (n, r)."""
+    rest = (1 - share) / (k - 1)
+    return np.where(np.eye(k, dtype=bool)[labels], share, rest)
+
+
+def figures(**changes: Any) -> Figures:
+    own = {name: np.zeros(3) for name in CRITERIA} | {"drifting": np.zeros(3, dtype=bool)}
+    return Figures(**{**own, **{name: np.asarray(value) for name, value in changes.items()}})
+
+
+HALVES = np.arange(200) % 2
+QUARTERS = np.arange(200) // 100
+LABELS = np.stack([HALVES, QUARTERS, 1 - HALVES], axis=1)
+UNIFORM = np.full((3, 2), 0.5)
+
+
+def test_the_figures_are_what_their_names_say() -> None:
+    changed = LABELS.copy()
+    changed[:50, 1] = 1 - changed[:50, 1]
+    prior = np.array([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1]])
+    found = figures_of(sure(LABELS), changed, np.array([0.1, 0.2, 0.3]), prior, np.zeros(3, dtype=bool))
+    entropy = -(0.98 * np.log(0.98) + 0.02 * np.log(0.02))
+    np.testing.assert_allclose(found.entropy, entropy)
+    np.testing.assert_allclose(found.marginal, [0, 0, 0.5 * np.log(0.5 / 0.9) + 0.5 * np.log(0.5 / 0.1)], atol=1e-12)
+    np.testing.assert_allclose(found.agreement, [1, 0.75, 1])
+    np.testing.assert_allclose(found.medoid, [0.5, 0, 0.5], atol=0.01)
+    np.testing.assert_allclose(found.wasserstein, [0.1, 0.2, 0.3])
+
+
+def test_the_best_mean_rank_answers_and_says_by_what() -> None:
+    given = figures(wasserstein=[0.3, 0.1, 0.2], agreement=[0.9, 0.8, 0.7], medoid=[0.1, 0.9, 0.5])
+    np.testing.assert_allclose(mean_ranks(given), [(3 + 2 + 2 + 1 + 3) / 5, (1 + 2 + 2 + 2 + 1) / 5, 11 / 5])
+    best, because = best_run(given)
+    assert best == 1
+    assert "run 2 of 3 has the best mean rank in figures without labels" in because
+    assert "wasserstein 0.1" in because
+    rows = run_table(given, [7, 8, 9])
+    assert [row["run"] for row in rows] == [1, 2, 3]
+    assert rows[1]["mean_rank"] == min(row["mean_rank"] for row in rows)
+    assert rows[2]["seed"] == 9
+
+
+def test_a_run_that_drifts_is_behind_all_others() -> None:
+    given = figures(wasserstein=[0.3, 0.1, 0.2], drifting=[False, True, False])
+    assert best_run(given)[0] == 2
+
+
+def test_a_single_run_answers() -> None:
+    one = Figures(*(np.ones(1) for _ in CRITERIA), drifting=np.ones(1, dtype=bool))
+    assert best_run(one) == (0, "it is the only run")
+
+
+def test_runs_that_found_something_else_are_offered_once() -> None:
+    labels = np.concatenate([LABELS, LABELS[:, 1:2]], axis=1)
+    nmi = pairwise_nmi(labels)
+    np.testing.assert_allclose(nmi[0], [1, 0, 1, 0], atol=1e-9)
+    assert np.array_equal(nmi, nmi.T)
+    ranked = Figures(*(np.zeros(4) for _ in CRITERIA), drifting=np.zeros(4, dtype=bool))
+    assert other_features(nmi, ranked, 0) == [1]
+    assert other_features(nmi, ranked, 1) == [0]
+    better = ranked._replace(wasserstein=np.array([0.0, 0.3, 0, 0.1]))
+    assert other_features(nmi, better, 0) == [3]
+    assert other_features(nmi, better._replace(drifting=np.array([False, False, False, True])), 0) == [1]
+    assert told_of_others([]) == ""
+    assert told_of_others([2]) == "; run 2 groups by something else"
+    assert told_of_others([2, 4]) == "; runs 2, 4 group by something else"
+
+
+def test_a_distance_that_falls_and_rises_again_is_drift_and_one_that_falls_is_none() -> None:
+    falls = np.geomspace(10, 0.1, 100)
+    rises = np.concatenate([np.geomspace(10, 0.1, 50), np.geomspace(0.1, 8, 50)])
+    below = np.concatenate([np.geomspace(10, 0.1, 50), -np.geomspace(0.1, 8, 50)])
+    shakes = np.concatenate([np.geomspace(10, 0.01, 90), np.full(10, 0.2)])
+    found = drifts(np.stack([falls, rises, below, shakes], axis=1))
+    assert found.tolist() == [False, True, True, False]
+    assert drifts(np.stack([rises[45:54]], axis=1)).tolist() == [False]  # too few to say
+
+
+def test_correlations_and_spread_are_for_studies() -> None:
+    given = figures(wasserstein=[0.1, 0.2, 0.3], agreement=[0.1, 0.2, 0.3])
+    found = correlations(given, np.array([0.9, 0.5, 0.4]))
+    assert found["wasserstein"] == pytest.approx(1)
+    assert found["agreement"] == pytest.approx(-1)
+    assert np.isnan(found["entropy"])
+    assert spread([3, 1, 2]) == {"min": 1, "median": 2, "max": 3}

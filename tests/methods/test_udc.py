@@ -1,0 +1,211 @@
+"""UDC as a whole: trains, compares its runs, explains itself, saves, places new images, refuses what cannot be."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import coterie
+from coterie.errors import ConfigError, DivergenceWarning, TrainingError
+from coterie.methods import METHODS
+from coterie.methods import udc as module
+from coterie.methods.udc import NEXT_SEED, UDC
+from coterie.training.run import Run
+from methods.patterns import K, patterns
+from methods.udc_runs import EVERYTHING, IMAGES, SETTINGS, train
+
+
+@pytest.fixture(scope="module")
+def model(one_thread: None) -> UDC:
+    return train(None)
+
+
+def test_the_method_is_known_by_its_name() -> None:
+    assert METHODS["udc"] is UDC
+
+
+def test_a_fit_answers_with_the_head_of_one_run_and_keeps_the_others(model: UDC) -> None:
+    others = [f"run-{i}" for i in (1, 2) if i != model.chosen_run_]
+    assert set(model.answers_) == {"head", "linkage", *others}
+    for labels, confidence in model.answers_.values():
+        assert labels.shape == confidence.shape == (len(IMAGES),)
+        assert (labels.dtype, confidence.dtype) == (np.int64, np.float32)
+        assert 0 <= confidence.min() <= confidence.max() <= 1
+    assert model.assigned_ == "head"
+    assert np.array_equal(model.labels_, model.answers_["head"].labels)
+    assert "assign='head' asked for it; run" in model.assigned_because_
+    assert model.embedding_.shape == (len(IMAGES), 8 * 3 * 3)
+    assert model.samples_.shape == (model.head_bias_.shape[0], 8, 1, 12, 12)
+    assert model.samples_.dtype == np.uint8
+
+
+def test_the_runs_are_told_with_their_seeds_and_figures(model: UDC) -> None:
+    assert [row["seed"] for row in model.runs_] == [0, NEXT_SEED]
+    assert all(np.isfinite(row[name]) for row in model.runs_ for name in ("wasserstein", "entropy", "agreement"))
+    best = min(model.runs_, key=lambda row: row["mean_rank"])
+    assert model.chosen_run_ == best["run"]
+    np.testing.assert_allclose(np.diag(model.nmi_), 1)
+    assert set(model.alternatives_) <= {1, 2} - {model.chosen_run_}
+
+
+def test_every_line_has_medians_and_the_figures_of_each_run(model: UDC) -> None:
+    assert [record["iteration"] for record in model.training_] == [3, 6, 7]
+    for record in model.training_:
+        for name in ("wasserstein", "penalty", "cross_entropy", "fake_accuracy", "held_out", "entropy"):
+            assert record[name] == pytest.approx(np.median(record[f"{name}_of_runs"]), abs=1e-4)
+        assert record["eta"] == pytest.approx(10 * 1.2 ** (record["iteration"] - 1))
+        assert record["images_per_second"] > 0
+    steps = [record["step"] for record in model.training_]
+    assert steps == [3 * 4, 6 * 4, 7 * 4]  # two critic steps, one of the classifier, one of the generator
+
+
+def test_a_run_alone_is_the_first_of_several() -> None:
+    one, several = train(None, n_runs=1), train(None, choose=1)
+    np.testing.assert_allclose(one.embedding_, several.embedding_, atol=1e-4)
+    assert np.array_equal(one.labels_, several.labels_)
+    np.testing.assert_allclose(
+        [record["wasserstein"] for record in one.training_],
+        [record["wasserstein_of_runs"][0] for record in several.training_],
+        atol=1e-4,
+    )
+    assert "it is the only run" in one.assigned_because_
+
+
+def test_another_run_can_be_asked_to_answer(model: UDC) -> None:
+    other = 3 - model.chosen_run_
+    found = train(None, choose=other)
+    assert found.chosen_run_ == other
+    assert np.array_equal(found.labels_, model.answers_[f"run-{other}"].labels)
+
+
+@pytest.mark.parametrize("assign", ["head", "linkage", "auto"])
+def test_a_saved_model_places_new_images_as_before(assign: str, tmp_path: Path) -> None:
+    model = train(None, assign=assign)
+    model.save(tmp_path / "model")
+    loaded = coterie.load(tmp_path / "model")
+    new = patterns(each=3, noise=30, seed=0)[0]
+    assert np.array_equal(loaded.predict(new), model.predict(new))
+    np.testing.assert_allclose(loaded.predict_proba(new), model.predict_proba(new), atol=1e-6)
+    if model.assigned_ == "head":
+        assert np.array_equal(model.predict_proba(IMAGES).argmax(1), model.labels_)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prior": "0.2,0.3,0.5"},
+        {"prior": "learned"},
+        {"critic_heads": 10, "schedule": "code"},
+        {"penalty": 1.0, "eta": 0.5, "tau": 2, "gamma": 1.5},
+        {"augment": "udc"},
+        {"augment": "udc", "consistency": 1.0},
+        {"g_norm": "bn"},
+        {"ema_generator": 0.0, "ema_classifier": 0.0},
+        {"held_out": 0.0},
+        {"n_noise": 0, "n_runs": 1},
+        {"precision": "bf16"},
+        {"batch_size": 50},
+        EVERYTHING,
+    ],
+    ids=str,
+)
+def test_every_switch_of_paper_and_code_trains(changes: dict[str, Any]) -> None:
+    model = train(None, **{"iterations": 3, "every": 2, **changes})
+    assert np.isfinite(model.embedding_).all()
+    assert all(np.isfinite(record["cross_entropy"]) for record in model.training_)
+
+
+def test_colour_is_learned_from_too() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
+    model = UDC(**{**SETTINGS, "iterations": 2}).fit(images)
+    assert model.samples_.shape[1:] == (8, 3, 16, 16)
+    assert model.embedding_.shape == (20, 8 * 4 * 4)
+
+
+def test_the_settings_of_paper_and_code_are_the_same_loss() -> None:
+    """udc.md section 4: ten heads at lambda 10, eta 1 are one head at lambda 100, eta 10."""
+    cpu = torch.device("cpu")
+    paper, code = UDC(iterations=900_000), UDC(iterations=900_000, critic_heads=10, schedule="code", n_class=2)
+    assert (paper.terms(0, cpu).penalty, paper.terms(0, cpu).eta) == (100, 10)
+    assert (code.terms(0, cpu).penalty, code.terms(0, cpu).eta) == (10, 1)
+    assert paper.terms(899_999, cpu).eta == pytest.approx(1978, abs=0.5)
+    assert [code.counts(t) for t in (0, 299_999, 300_000)] == [(5, 2), (5, 2), (10, 4)]
+    assert paper.counts(899_999) == (5, 4)
+
+
+def test_a_loss_that_is_no_number_names_the_run_it_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def iterate(players: Any, real: Any, draw: Any, terms: Any, update: Any, change: Any) -> Any:
+        update("classifier", (players.classifier.module.head.weight.sum((1, 2)) * torch.tensor([1.0, float("nan")])))
+
+    monkeypatch.setattr(module, "iterate", iterate)
+    with pytest.raises(TrainingError, match=r"loss became NaN at epoch 1 step 1 .*the classifier's, in run 2 of 2"):
+        train(None)
+
+
+def test_a_run_that_drifts_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    look, seen = module.Probe.look, []
+
+    def rising(self: Any, *given: Any) -> dict[str, list[float]]:
+        seen.append(1)
+        far = 10.0 * abs(len(seen) - 6) + 0.1
+        return look(self, *given) | {"held_out": [0.5, far]}
+
+    monkeypatch.setattr(module.Probe, "look", rising)
+    with pytest.warns(DivergenceWarning, match=r"generated by run 2 of 2 came near the real ones and went away"):
+        model = UDC(**{**SETTINGS, "iterations": 12, "every": 1}).fit(IMAGES)
+    assert [row["drifting"] for row in model.runs_] == [False, True]
+    assert model.chosen_run_ == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"n_clusters": 1}, "n_clusters is 1, and UDC learns by telling clusters apart"),
+        ({"iterations": 0}, "iterations is 0; expected a whole number of at least 1"),
+        ({"n_runs": 0}, "n_runs is 0"),
+        ({"choose": 4}, "choose is 4, and there are 2 runs; give 1 to 2"),
+        ({"choose": "best"}, 'choose is .best.; expected a whole number of at least 1 or "auto"'),
+        ({"batch_size": 1}, "batch_size is 1; expected a whole number of at least 2"),
+        ({"schedule": "mine"}, "schedule is 'mine'; expected one of paper, code"),
+        ({"augment": "mice"}, "augment is 'mice'; expected one of none, udc"),
+        ({"prior": "0.5,0.5"}, "prior is '0.5,0.5'; expected 3 shares"),
+        ({"held_out": 0.7}, "held_out is 0.7"),
+        ({"ema_classifier": 1.5}, "ema_classifier is 1.5"),
+        ({"penalty": -1}, "penalty is -1"),
+        ({"eta": "high"}, "eta is 'high'"),
+        ({"lr": 0}, "lr is 0"),
+        ({"tau": 0}, "tau is 0"),
+        ({"assign": "student"}, "assign is 'student'; expected one of auto, head, linkage"),
+    ],
+    ids=str,
+)
+def test_a_parameter_outside_its_range_is_refused_before_training(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        UDC(**{**SETTINGS, **settings}).fit(IMAGES)
+
+
+def test_features_are_refused_since_there_is_nothing_to_train_on() -> None:
+    with pytest.raises(ConfigError, match="UDC trains on images"):
+        UDC(**SETTINGS).fit(np.zeros((50, 8)))
+
+
+def test_fewer_images_than_a_batch_are_walked_again_and_again() -> None:
+    found = UDC(**{**SETTINGS, "n_clusters": 2, "batch_size": 30, "iterations": 2}).fit(IMAGES[:7])
+    assert len(found.labels_) == 7
+
+
+def test_images_held_out_are_never_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[int] = set()
+    batches = Run.batches
+
+    def spy(self: Run, *given: Any, **named: Any) -> Any:
+        for batch in batches(self, *given, **named):
+            seen.update(batch.index.tolist())
+            yield batch
+
+    monkeypatch.setattr(Run, "batches", spy)
+    train(None, iterations=20, every=5)
+    assert len(seen) == len(IMAGES) - round(0.2 * len(IMAGES))
+    assert K == 3

@@ -1,0 +1,92 @@
+"""`coterie cluster --method udc`, from a folder of images to a finished run with its runs side by side."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cli.runner import Done, info, rows, run_here
+from conftest import use_stores
+from coterie.files.run_folder import RunFolder
+from coterie.methods import udc as module
+
+Command = Callable[..., Done]
+QUICK = ("-k", "3", "--method", "udc", "--map", "pca", "--batch-size", "6", "--set", "iterations=6", "--set", "every=3",
+         "--set", "n_runs=2", "--set", "width=2", "--set", "n_noise=3")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(stores: Path, photos: Path) -> tuple[Path, Done]:
+    run = photos.parent / "udc"
+    with pytest.MonkeyPatch.context() as patch:
+        use_stores(patch, stores)
+        done = run_here("cluster", photos, *QUICK, "--out", run, "--classes", "folders")
+    assert done.code == 0, done.err
+    return run, done
+
+
+def test_a_folder_becomes_a_run_with_the_answers_of_every_run(finished: tuple[Path, Done]) -> None:
+    run, done = finished
+    assert {"answers.npz", "snapshots.npz", "metrics.jsonl", "page.html", "model"} <= {
+        path.name for path in run.iterdir()
+    }
+    assert not (run / "training").exists()
+    with np.load(run / "answers.npz", allow_pickle=False) as answers:
+        assert len(answers.files) == 3
+        assert {"head", "linkage"} < set(answers.files)
+    about = info(run)
+    assert about["method"] == "udc"
+    assert about["config"]["n_runs"] == 2
+    assert about["answers"]["chosen"] == "head"
+    assert "of 2 has the best mean rank" in about["answers"]["because"]
+    assert all("accuracy" in answer["scores"] for answer in about["answers"]["answers"])
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["iteration"] for line in lines] == [3, 6]
+    assert {"wasserstein", "held_out", "cross_entropy", "fake_accuracy", "eta", "entropy"} <= lines[0].keys()
+    assert "answer head: " in done.out
+
+
+def test_the_page_has_the_curves_of_the_training(finished: tuple[Path, Done]) -> None:
+    from coterie.report.training import training_data
+
+    found = training_data(RunFolder.open(finished[0]))
+    assert found is not None
+    titles = {curve["title"] for curve in found["curves"]}
+    assert {"Wasserstein", "Held out", "Fake accuracy", "Cross entropy", "Eta"} <= titles
+
+
+def test_the_run_places_new_images(finished: tuple[Path, Done], photos: Path, coterie: Command) -> None:
+    done = coterie("predict", finished[0], photos, "--out", "more.csv")
+    assert done.code == 0, done.err
+    own = {name: label for name, label, _ in rows(finished[0] / "assignments.csv")[1:]}
+    assert {name: label for name, label, _ in rows(Path("more.csv"))[1:]} == own
+
+
+def test_a_stopped_training_goes_on_with_the_same_command(
+    photos: Path, coterie: Command, finished: tuple[Path, Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iterate, done = module.iterate, []
+
+    def spy(*given: Any) -> Any:
+        done.append(1)
+        if len(done) == 4:
+            signal.raise_signal(signal.SIGTERM)
+        return iterate(*given)
+
+    monkeypatch.setattr(module, "iterate", spy)
+    assert coterie("cluster", photos, *QUICK, "--out", "run", "--classes", "folders").code == 143
+    again = coterie("cluster", photos, *QUICK, "--out", "run", "--classes", "folders")
+    assert again.code == 0, again.err
+    assert len(done) == 6
+    for name in ("assignments.csv", "embedding.npy", "model/model.safetensors"):
+        assert (Path("run") / name).read_bytes() == (finished[0] / name).read_bytes()
+
+
+def test_a_prior_can_be_given_as_text(photos: Path, coterie: Command) -> None:
+    done = coterie("cluster", photos, *QUICK, "--set", "prior=0.2,0.3,0.5", "--out", "run")
+    assert done.code == 0, done.err
+    assert info(Path("run"))["config"]["prior"] == "0.2,0.3,0.5"
