@@ -21,7 +21,8 @@ an answer, and their number is told to the method; nothing else of them enters a
     cifar-10-5000        5,000       10  3 x 32 x 32    mixed; train 0-3999, then test 0-999
     tiny-imagenet-10     5,500       10  3 x 64 x 64    by class (not the ImageNet-10 of the papers)
 
-Training and test images are one set unless the name says otherwise, as in the papers of the field.
+Training and test images are one set unless the name says otherwise, as in the papers of the field. ``made_sets`` has
+more, which are made of these.
 """
 
 import os
@@ -37,6 +38,7 @@ from coterie.evidence.archives import read_archive
 from coterie.evidence.cifar_files import CIFAR_FILES, read_cifar
 from coterie.evidence.class_folders import read_class_folders
 from coterie.evidence.idx_files import IDX_FILES, read_idx_set
+from coterie.evidence.made_sets import MADE
 from coterie.evidence.rows import Rows
 from coterie.images.arrays import fit_array
 from coterie.images.options import StoreOptions
@@ -121,7 +123,7 @@ def load(name: str, folder: Path, size: tuple[int, int] | None = None) -> Datase
     """The set called ``name``, from its files in ``folder``.
 
     Args:
-        name: one of ``SETS``; any other name is a folder per class, ``folder``/name.
+        name: one of ``SETS`` or of ``made_sets.MADE``; any other name is a folder per class, ``folder``/name.
         folder: holds the files; not looked at for ``digits``.
         size: (height, width) to stretch the images to; None keeps theirs (a folder per class: ``open_images``' rule).
 
@@ -129,6 +131,9 @@ def load(name: str, folder: Path, size: tuple[int, int] | None = None) -> Datase
         SourceError: no file of the set is there, it is damaged, or it does not hold the set that its name promises.
         ConfigError: the name could not be that of a folder.
     """
+    if made := MADE.get(name):
+        source = load(made.source, folder, size)
+        return Dataset(name, *made.make(source.images, source.classes), made.k, made.note)
     known = SETS.get(name)
     if known is None:
         rows = read_class_folders(_own_folder(name, folder), size)
