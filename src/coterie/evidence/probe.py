@@ -102,11 +102,11 @@ def _train(
     by_epoch = []
     for _ in range(settings.epochs):
         net.train()
-        for rows in torch.randperm(len(x), device=x.device).split(settings.batch_size):
+        for rows in torch.split(torch.randperm(len(x), device=x.device), settings.batch_size):
             if len(rows) == 1:
                 continue  # normalisation cannot train on one
             optimizer.zero_grad()
-            cross_entropy(net(x[rows]), y[rows]).backward()
+            torch.autograd.backward(cross_entropy(net(x[rows]), y[rows]))
             optimizer.step()
         schedule.step()
         by_epoch.append(_share_right(net, *rest))
@@ -116,5 +116,5 @@ def _train(
 def _share_right(net: nn.Sequential, x: Tensor, y: Tensor) -> float:
     net.eval()
     with torch.no_grad():
-        found = torch.cat([net(rows).argmax(1) for rows in x.split(4096)])
+        found = torch.cat([net(rows).argmax(1) for rows in torch.split(x, 4096)])
     return float((found == y).float().mean())

@@ -311,7 +311,7 @@ class DCCM(Clusterer):
 
     def _look(self, run: Run, epoch: int, figures: CorrelationFigures) -> None:
         """What the epoch's line and its snapshot say."""
-        labels = figures.labels.cpu().numpy()
+        labels = figures.labels.cpu().numpy().copy()  # on a CPU it would go on changing in the snapshots
         run.log(**figures.take())
         run.watch_clusters(labels, self.n_clusters)
         now = snapshot(f"epoch {epoch + 1}", figures.features.cpu().numpy(), labels[:: figures.step])

@@ -63,9 +63,9 @@ class DCCMTrunk(nn.Module):
         super().__init__()
         self.layers = valid_conv(layers, shape[0])
         self.shallow_stage = stage_of(layers, tap)
+        self.shallow_shape = out_shape(nn.Sequential(*list(self.layers)[: self.shallow_stage + 1]), shape)
         self.fc = identity_linear(prod(out_shape(self.layers, shape)), n_features)
         self.norm = batch_norm(n_features, flat=True)
-        self.shallow_shape = out_shape(self.layers[: self.shallow_stage + 1], shape)
         if frozen:
             keep_statistics(self)
 
@@ -75,9 +75,11 @@ class DCCMTrunk(nn.Module):
 
     def tapped(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """S (b, c', h', w') and D (b, n_features)."""
-        shallow = self.layers[: self.shallow_stage + 1](images)
-        deep = self.layers[self.shallow_stage + 1 :](shallow)
-        return shallow, relu(self.norm(self.fc(deep.flatten(1))))
+        shallow = maps = images
+        for i, layer in enumerate(self.layers):
+            maps = layer(maps)
+            shallow = maps if i == self.shallow_stage else shallow
+        return shallow, relu(self.norm(self.fc(maps.flatten(1))))
 
 
 class DCCMNet(nn.Module):
