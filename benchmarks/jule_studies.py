@@ -269,7 +269,8 @@ def _add_both(sub: argparse.ArgumentParser, study: str) -> None:
     sub.set_defaults(run=purity)
     if study == "clusterers":
         names = [*CLASSICAL, "ac-gdl", "spectral", "ward", "average"]
-        sub.add_argument("--clusterers", nargs="+", default=names, choices=names)
+        usual = ["gdl", "kmeans", *names[len(CLASSICAL) :]]
+        sub.add_argument("--clusterers", nargs="+", default=usual, choices=names)
         sub.set_defaults(run=clusterers)
 
 

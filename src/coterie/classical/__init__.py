@@ -1,6 +1,20 @@
-"""Methods that need no training. ``CLASSICAL`` names them."""
+"""Methods that need no training. ``CLASSICAL`` names them: ours, and the rivals of the papers' tables."""
 
+from coterie.classical.average_linkage import AverageLinkage
+from coterie.classical.factors import LocalityNMF
 from coterie.classical.kmeans import KMeans
+from coterie.classical.landmarks import LandmarkSpectral
 from coterie.classical.linkage import GraphDegreeLinkage
+from coterie.classical.spectral import NormalizedCuts, SelfTuningSpectral, SpectralNJW
+from coterie.clusterer import Clusterer
 
-CLASSICAL = {"gdl": GraphDegreeLinkage, "kmeans": KMeans}
+CLASSICAL: dict[str, type[Clusterer]] = {
+    "gdl": GraphDegreeLinkage,
+    "kmeans": KMeans,
+    "sc-njw": SpectralNJW,
+    "sc-st": SelfTuningSpectral,
+    "sc-ls": LandmarkSpectral,
+    "n-cuts": NormalizedCuts,
+    "ac-link": AverageLinkage,
+    "nmf-lp": LocalityNMF,
+}

@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.cluster import KMeans as SklearnKMeans
 from sklearn.exceptions import ConvergenceWarning
 
+from coterie.classical.centres import confidences, memberships
 from coterie.clusterer import Clusterer
 from coterie.errors import ClusterCountWarning
 from coterie.graphs.history import by_size
-from coterie.graphs.votes import own_share
 from coterie.parameters import check_n_clusters, check_whole
 
 
@@ -63,19 +63,10 @@ class KMeans(Clusterer):
         self.cluster_centers_ = model.cluster_centers_[model.labels_[first]].astype(np.float32)
         self.inertia_ = float(model.inertia_)
         self.labels_ = labels
-        chunks = [self._memberships(features[i : i + 4096]) for i in range(0, len(features), 4096)]
-        shares = [own_share(rows, labels[i * 4096 : i * 4096 + len(rows)]) for i, rows in enumerate(chunks)]
-        self.confidence_ = np.concatenate(shares).astype(np.float32)
+        self.confidence_ = confidences(features, labels, self.cluster_centers_)
 
     def _memberships(self, features: np.ndarray) -> np.ndarray:
-        centers = self.cluster_centers_.astype(np.float64)
-        rows = features.astype(np.float64)
-        middle = centers.mean(axis=0)  # the expanded square loses digits far from the origin
-        rows, centers = rows - middle, centers - middle
-        sq_distances = (rows**2).sum(1)[:, None] - 2 * rows @ centers.T + (centers**2).sum(1)
-        furthest = np.maximum(sq_distances.max(axis=1, keepdims=True), np.finfo(float).tiny)
-        memberships: np.ndarray = 1 / np.maximum(sq_distances / furthest, 1e-12)  # whatever the features' unit
-        return memberships
+        return memberships(features, self.cluster_centers_)
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
         return {"cluster_centers": self.cluster_centers_}
