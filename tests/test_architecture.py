@@ -12,7 +12,7 @@ ARROWS: dict[str, set[str]] = {
         "images", "files", "graphs", "metrics", "nets", "loading", "parameters", "__init__",
     },
     "report": {"files", "images", "metrics", "graphs"},
-    "evidence": {"methods", "classical", "metrics", "files", "images"},
+    "evidence": {"methods", "classical", "graphs", "metrics", "files", "images", "parameters"},
     "methods": {"nets", "graphs", "training", "images", "clusterer", "parameters"},
     "classical": {"graphs", "clusterer", "images", "parameters"},
     "loading": {"classical", "methods", "clusterer", "files"},

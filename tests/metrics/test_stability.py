@@ -36,13 +36,13 @@ def test_the_medoid_is_the_grouping_nearest_to_the_others() -> None:
         noisy.append(moved)
     found = medoid(noisy)
     means = [np.mean([adjusted_rand_score(a, b) for j, b in enumerate(noisy) if j != i]) for i, a in enumerate(noisy)]
-    assert found.index == 1 == int(np.argmax(means))
+    assert found.best == 1 == int(np.argmax(means))
     np.testing.assert_allclose(found.agreement, means)
 
 
 def test_of_two_groupings_neither_is_nearer_and_one_agrees_with_itself() -> None:
     found = medoid(some_groupings(2))
-    assert found.index == 0
+    assert found.best == 0
     assert found.agreement[0] == found.agreement[1]
     assert medoid([[0, 0, 1]]) == (0, pytest.approx([1.0]))
 

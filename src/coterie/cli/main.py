@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from coterie import __version__
 from coterie.cli.check import check
 from coterie.cli.check_triple import check_triple
+from coterie.cli.choose import choose
 from coterie.cli.cluster import cluster
 from coterie.cli.evaluate import evaluate
 from coterie.cli.export import export
@@ -47,7 +48,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (cluster, predict, evaluate, view, export, check, methods, reproduce, published, check_triple):
+COMMANDS = (
+    cluster, predict, evaluate, view, export, check, methods, reproduce, choose, published, check_triple,
+)  # fmt: skip
+for command in COMMANDS:
     app.command()(command)
 
 

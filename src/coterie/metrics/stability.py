@@ -15,11 +15,11 @@ from coterie.metrics.external import ari
 
 
 class Medoid(NamedTuple):
-    """index: the grouping that agrees most with the others, the first of equals; agreement (r,): the mean adjusted Rand
-    index of each with the others.
+    """best: number of the grouping that agrees most with the others, the first of equals; agreement (r,): the mean
+    adjusted Rand index of each with the others.
     """
 
-    index: int
+    best: int
     agreement: np.ndarray
 
 

@@ -1,0 +1,35 @@
+"""`coterie choose`: run folders of different seeds, and what cannot be compared."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cli.runner import Done
+
+Command = Callable[..., Done]
+
+
+def test_among_runs_of_the_same_images_one_is_named_with_its_reason(coterie: Command, photos: Path) -> None:
+    for seed in range(3):
+        parts = ("--method", "kmeans", "--map", "pca", "-k", "3", "--seed", str(seed))
+        done = coterie("cluster", photos, "--out", f"run-{seed}", *parts)
+        assert done.code == 0, done.err
+    done = coterie("choose", "run-0", "run-1", "run-2")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0].split() == ["run", "answer", "seeds", "entropy", "silhouette", "inside", "gap", "merge", "gap"]
+    assert [line[3:].split()[:3] for line in lines[1:4]] == [[f"run-{i}", "labels", "1.0000"] for i in range(3)]
+    assert lines[1].startswith("*  run-0")
+    assert lines[4].startswith("run-0: all 3 have the same gap, 1.0000: it is only the first of them")
+    assert coterie("choose", "run-0", "run-1", "run-2", "--by", "seeds").code == 0
+
+
+def test_what_cannot_be_compared_is_one_line(coterie: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for arguments, code, words in (
+        ((run,), 2, "there is one run, and nothing to choose from; give several, with different seeds"),
+        (("empty",), 2, "empty is not a run of coterie"),
+        ((run, run, "--by", "luck"), 2, "the criterion 'luck' is not known; expected one of seeds, answers, entropy"),
+    ):
+        done = coterie("choose", *arguments)
+        assert done.code == code
+        assert words in done.error
