@@ -107,6 +107,20 @@ def test_every_epoch_has_an_order_of_its_own_unless_asked_otherwise() -> None:
     assert plain == [list(range(32))]
 
 
+def test_a_pass_may_be_longer_or_shorter_than_the_images_when_its_order_is() -> None:
+    def twice_some(n: int, /, *, generator: torch.Generator) -> torch.Tensor:
+        return torch.randperm(n - 2, generator=generator).repeat(2)
+
+    with Run(device="cpu") as run:
+        for _ in run.epochs(1):
+            sizes, seen = [], []
+            for batch in run.batches(IMAGES, 20, order=twice_some):
+                sizes.append(len(batch))
+                seen += batch.index.tolist()
+    assert sizes == [20, 20, 20]
+    assert sorted(seen) == sorted([*range(30)] * 2)
+
+
 def test_looking_in_order_draws_no_random_numbers_and_sees_every_image() -> None:
     with Run(device="cpu") as run:
         before = run.random.order.get_state()

@@ -15,6 +15,7 @@ from coterie.training.memory import EMATwin
 from coterie.training.run import Run
 
 BETAS = (0.5, 0.9)  # of Adam (Algorithm 1)
+FUSED = ("cpu", "cuda")  # where Adam has a single kernel for a step; there are ten steps in an iteration
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def build_parts(
         network.start(starts)
     called = {name: run.setup(network) for name, network in networks.items()}
     optimizers: dict[str, torch.optim.Optimizer] = {
-        name: run.setup(torch.optim.Adam(network.parameters(), lr, BETAS)) for name, network in networks.items()
+        name: run.setup(torch.optim.Adam(network.parameters(), lr, BETAS, fused=run.device.type in FUSED))
+        for name, network in networks.items()
     }
     slow = Slow(EMATwin(generator, keep[0], "copy"), EMATwin(classifier, keep[1], "copy"), keep)
     run.setup(slow.generator)
