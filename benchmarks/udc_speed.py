@@ -1,0 +1,144 @@
+"""How fast UDC iterates: stacked runs against single ones, and the plan that saves work against the printed algorithm.
+
+    python benchmarks/udc_speed.py --shape 1,28,28 --width 16 --batch-size 64 --runs 3
+    python benchmarks/udc_speed.py --shape 1,28,28 --width 64 --batch-size 100 --runs 10 --device cuda
+    python benchmarks/udc_speed.py --shape 2 --batch-size 256 --runs 10
+
+One line of JSON per row: iterations of one run per second ("run_iterations_per_second", so that ten stacked runs count
+ten), and GFLOP/s by the cost model of udc.md section 11 (12 G + 52 D + 14 C multiplications an iteration), which counts
+the arithmetic that the algorithm needs and not what a plan spends. All plans run in turns; the best turn counts, since
+whatever else the machine does only slows a turn down. A whole iteration as one CUDA graph is not here yet: it would
+replay ``adversaries.iterate`` with static ``real``, ``Draw`` and eta, and the fused, capturable Adam.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from provenance import provenance
+from torch import Tensor
+
+from coterie.methods.adversaries import Players, RunDraws, Terms, iterate
+from coterie.nets.gan import Generator, Tower, stages
+from coterie.nets.stacked import KERNEL, after_conv
+
+TURNS = 3
+N_CRITIC, N_CLASS = 5, 4
+
+
+def players_of(arguments: argparse.Namespace, n_runs: int, device: torch.device) -> tuple[Players, dict[str, Any]]:
+    """Networks of ``n_runs`` runs and their optimisers."""
+    shape, k = arguments.shape, arguments.k
+    own = {"width": arguments.width, "n_runs": n_runs}
+    networks: dict[str, Any] = {
+        "generator": Generator(shape, k, arguments.n_noise, **own), "critic": Tower(shape, 1, **own),
+        "classifier": Tower(shape, k, **own),
+    }  # fmt: skip
+    starts = [torch.Generator().manual_seed(seed) for seed in range(n_runs)]
+    for network in networks.values():
+        network.start(starts)
+        network.to(device)
+    adams = {name: torch.optim.Adam(net.parameters(), 1e-4, (0.5, 0.9), fused=True) for name, net in networks.items()}
+    return Players(**networks, k=k), adams
+
+
+def iteration(arguments: argparse.Namespace, n_runs: int, terms: Terms, device: torch.device) -> Callable[[], None]:
+    """A function that does one iteration of ``n_runs`` runs stacked."""
+    players, adams = players_of(arguments, n_runs, device)
+    draws = RunDraws(range(n_runs), [1 / arguments.k] * arguments.k, device)
+    real = torch.rand(N_CRITIC, arguments.batch_size, 1, *arguments.shape, device=device)
+
+    def update(player: str, losses: Tensor) -> None:
+        adams[player].zero_grad()
+        losses.sum().backward()
+        adams[player].step()
+
+    def step() -> None:
+        draw = draws.take(N_CRITIC, N_CLASS, (arguments.batch_size, arguments.n_noise))
+        iterate(players, real, draw, terms, update)
+
+    return step
+
+
+def seconds(step: Callable[[], None], at_least: float, device: torch.device) -> float:
+    """Seconds per call of ``step``."""
+    step()
+    wait(device)
+    began, calls = time.perf_counter(), 0
+    while time.perf_counter() - began < at_least:
+        step()
+        calls += 1
+        wait(device)
+    return (time.perf_counter() - began) / calls
+
+
+def wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def multiplications(arguments: argparse.Namespace) -> float:
+    """Of one iteration of one run, by the cost model."""
+    shape, width = arguments.shape, arguments.width
+    if len(shape) == 1:
+        tower = shape[0] * 512 + 2 * 512**2
+        g, d, c = (
+            (arguments.k + arguments.n_noise) * 512 + 2 * 512**2 + 512 * shape[0],
+            tower + 512,
+            tower + 512 * arguments.k,
+        )
+    else:
+        convs, maps = 0, shape[0]
+        for stage in stages(shape, width):
+            h, w = (after_conv(side, stage.stride) for side in stage.size)
+            convs += KERNEL**2 * maps * stage.maps * h * w
+            maps = stage.maps
+        flat = maps * h * w
+        g, d, c = convs + (arguments.k + arguments.n_noise) * flat, convs + flat, convs + flat * arguments.k
+    return float((12 * g + 52 * d + 14 * c) * arguments.batch_size)
+
+
+def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    device = torch.device(arguments.device)
+    plans = {
+        ("line by line", 1): Terms(100.0, 10.0, fused=False),
+        ("fused", 1): Terms(100.0, 10.0),
+        ("fused, one critic batch", 1): Terms(100.0, 10.0, at_once=True),
+        ("fused", arguments.runs): Terms(100.0, 10.0),
+        ("fused, one critic batch", arguments.runs): Terms(100.0, 10.0, at_once=True),
+    }
+    steps = {key: iteration(arguments, key[1], terms, device) for key, terms in plans.items()}
+    best = dict.fromkeys(steps, float("inf"))
+    for _ in range(TURNS):
+        for key, step in steps.items():
+            best[key] = min(best[key], seconds(step, arguments.seconds, device))
+    work = multiplications(arguments)
+    return [
+        {"plan": plan, "runs": n_runs, "seconds_per_iteration": round(taken, 5),
+         "run_iterations_per_second": round(n_runs / taken, 2), "gflops": round(2e-9 * work * n_runs / taken, 1)}
+        for (plan, n_runs), taken in best.items()
+    ]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", default="1,28,28", help="c,h,w of images, or 2 for points")
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--n-noise", type=int, default=32)
+    parser.add_argument("--k", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of a turn")
+    arguments = parser.parse_args()
+    about = {name: value for name, value in vars(arguments).items() if name != "seconds"}
+    arguments.shape = tuple(int(side) for side in arguments.shape.split(","))
+    for row in measure(arguments):
+        print(json.dumps({**about, **row, "threads": torch.get_num_threads(), **provenance()}))
+
+
+if __name__ == "__main__":
+    main()

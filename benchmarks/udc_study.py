@@ -1,0 +1,93 @@
+"""All runs of one UDC training against known classes: minimum, median and maximum as in the paper, and the choice.
+
+    python benchmarks/udc_study.py artifact-mnist-test --size 14 --set n_runs=5 --data ../shared/data
+    python benchmarks/udc_study.py usps-700 --set n_runs=10 --images 3000
+
+Classes score and do nothing else; ``--images`` takes that many evenly spread images. Figures of the full set (ACC by
+Hungarian naming, NMI with the arithmetic mean, ARI) stand beside "legacy": means over batches of 100 of purity, NMI and
+ARI, which is how the official code scores, and for comparison with the paper only (udc.md section 9). With them comes
+the rank correlation over the runs of each criterion that needs no classes with ARI.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from provenance import provenance
+
+from coterie.cli.training_options import typed
+from coterie.evidence.datasets import data_folder, load
+from coterie.methods.run_choice import CRITERIA, Figures, correlations, spread
+from coterie.methods.udc import UDC
+from coterie.metrics import accuracy, ari, legacy_batch_scores, nmi
+
+LEGACY_ORDER = 0  # seed of the order in which batches of 100 are scored
+
+
+def scored(classes: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    order = np.random.default_rng(LEGACY_ORDER).permutation(len(classes))
+    legacy = legacy_batch_scores(classes[order], labels[order])
+    return {
+        "acc": accuracy(classes, labels), "nmi": nmi(classes, labels, "arithmetic"), "ari": ari(classes, labels),
+        **{f"legacy_{name}": value for name, value in legacy.items()},
+    }  # fmt: skip
+
+
+def labels_of_runs(model: UDC) -> list[np.ndarray]:
+    """(n,) of each run, in their order."""
+    names = ["head" if i + 1 == model.chosen_run_ else f"run-{i + 1}" for i in range(model.n_runs)]
+    return [model.answers_[name].labels for name in names]
+
+
+def study(name: str, model: UDC, images: np.ndarray, classes: np.ndarray) -> dict[str, Any]:
+    began = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(images)
+    took = time.perf_counter() - began
+    runs = [scored(classes, labels) for labels in labels_of_runs(model)]
+    figures = Figures(
+        *(np.array([row[criterion] for row in model.runs_]) for criterion in CRITERIA),
+        drifting=np.array([row["drifting"] for row in model.runs_]),
+    )
+    found = correlations(figures, np.array([run["ari"] for run in runs]))
+    return {
+        "set": name, "n": len(images), "shape": list(images.shape[1:]), "seconds": round(took, 1),
+        "parameters": {key: value for key, value in model.get_params().items() if key not in ("run_folder", "device")},
+        "spread": {score: spread([run[score] for run in runs]) for score in runs[0]},
+        "chosen_run": model.chosen_run_, "chosen": runs[model.chosen_run_ - 1],
+        "linkage": scored(classes, model.answers_["linkage"].labels),
+        "runs": [row | run for row, run in zip(model.runs_, runs, strict=True)],
+        "alternatives": model.alternatives_, "pairwise_nmi": np.round(model.nmi_, 4).tolist(),
+        "correlation_with_ari": {key: None if np.isnan(value) else round(value, 3) for key, value in found.items()},
+        "last": model.training_[-1], "warnings": [str(warning.message) for warning in caught], **provenance(),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="a set of coterie.evidence.datasets or made_sets")
+    parser.add_argument("--size", type=int, help="pixels to stretch the images to")
+    parser.add_argument("--images", type=int, help="take so many")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--run-folder", type=Path)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    data = load(arguments.name, data_folder(arguments.data), arguments.size and (arguments.size, arguments.size))
+    rows = np.arange(0, len(data.images), max(1, len(data.images) // (arguments.images or len(data.images))))
+    own = UDC().get_params()
+    given = {name: typed(name, value, own[name]) for name, _, value in (text.partition("=") for text in arguments.set)}
+    model = UDC(**{"n_clusters": data.n_clusters, **given}, run_folder=arguments.run_folder)
+    text = json.dumps(study(arguments.name, model, data.images[rows], data.classes[rows]), default=str)
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
