@@ -212,6 +212,10 @@ class DAC(Clusterer):
             check_whole(name, getattr(self, name))
         for name in ("batch_size", "chunk"):
             check_whole(name, getattr(self, name), least=2)
+        if not isinstance(self.layers, str):
+            raise ConfigError(
+                f"layers is {self.layers!r}; expected 'auto', the name of a network, or its stages as text"
+            )
         if self.target_batch is not None:
             check_whole("target_batch", self.target_batch, least=2)
         check_whole("random_state", self.random_state, least=0)
@@ -290,7 +294,7 @@ class DAC(Clusterer):
     def _ask(self, net: nn.Module, clean: Tensor) -> Tensor:
         """(m, K) scores of a clean chunk."""
         size = len(clean) if self.target_batch is None else min(self.target_batch, len(clean))
-        parts = list(clean.split(size))
+        parts = [clean[begin : begin + size] for begin in range(0, len(clean), size)]
         if len(parts) > 1 and len(parts[-1]) == 1:  # one image alone cannot be normalised
             parts[-2:] = [torch.cat(parts[-2:])]
         with torch.no_grad():
@@ -321,6 +325,7 @@ class DAC(Clusterer):
                 f"layers end in {bare.trunk.n_clusters} maps for {self.n_clusters} clusters; expected one for each, "
                 "such as conv1-{k}"
             )
+        _lay_out(bare, torch.channels_last)  # a quarter faster on a CPU
         rms = torch.optim.RMSprop(bare.parameters(), lr=self.lr, alpha=RHO, eps=EPS)
         net = run.setup(bare)
         parts = Parts(net, bare, run.setup(rms), rms, PairFigures(len(store), self.n_clusters, run.device))
@@ -338,6 +343,7 @@ class DAC(Clusterer):
         by_batch = None
         if self.evaluation == "batch":
             by_batch = rows_by_batch(run, network.trunk, store), rows_by_batch(run, network, store)
+        _lay_out(network, torch.contiguous_format)  # as a network from a model file is, to the last digit
         freeze(run, network, store)
         self.head_ = fold(network.head)
         if by_batch is None:
@@ -370,3 +376,8 @@ class DAC(Clusterer):
         restore_placing(self, tensors)
         self.head_ = FoldedHead.from_tensors(tensors)
         self.assigned_ = ANSWERS[int(tensors["assigned"][0])]
+
+
+def _lay_out(network: nn.Module, memory_format: torch.memory_format) -> None:
+    """Orders the numbers of the weights in memory; only rounding depends on it."""
+    network.to(memory_format=memory_format)  # type: ignore[call-overload]

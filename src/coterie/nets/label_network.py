@@ -42,8 +42,8 @@ class LabelTrunk(nn.Module):
         if not convolutions:
             raise ConfigError("layers have no convolution, and there is nothing to learn; add one such as conv3-64")
         last = convolutions[-1]
-        self.n_features = out_shape(stages[:last], shape)[0]
-        self.before, self.clusters = stages[:last], stages[last:]
+        self.before, self.clusters = nn.Sequential(*list(stages)[:last]), nn.Sequential(*list(stages)[last:])
+        self.n_features = out_shape(self.before, shape)[0]
         if frozen:
             keep_statistics(self)
 

@@ -1,0 +1,154 @@
+"""A DAC training that was stopped anywhere and started again ends with the same bits as one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from coterie.errors import CheckpointWarning, ConfigError, TrainingStopped
+from coterie.methods.dac import DAC
+from coterie.training.run import Run
+from methods.dac_runs import CHUNKS, IMAGES, SETTINGS, UPDATES, assert_same, train
+from methods.saving import EVERY_BATCH
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def straight() -> DAC:
+    """The training without a stop and without a folder; only to be looked at."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    model = train(None)
+    torch.set_num_threads(before)
+    return model
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Counts the updates, and sends this process a signal after ``steps.stop`` of them."""
+    step = Run.step
+
+    class Steps:
+        done, stop, number = 0, -1, signal.SIGTERM
+
+    def spy(self: Run, *given: Any) -> None:
+        Steps.done += 1
+        if Steps.done == Steps.stop:
+            signal.raise_signal(Steps.number)
+        step(self, *given)
+
+    monkeypatch.setattr(Run, "step", spy)
+    return Steps
+
+
+def test_the_training_under_test_has_short_chunks_and_every_epoch(straight: DAC) -> None:
+    assert [record["epoch"] for record in straight.training_] == [1, 2, 3, 4]
+    assert straight.training_[-1]["step"] == 4 * UPDATES
+
+
+def test_a_training_with_checkpoints_equals_one_without(straight: DAC, tmp_path: Path) -> None:
+    assert_same(train(tmp_path), straight)
+
+
+# in the first chunk, at its end, in the last one of an epoch and at its end, in a later epoch, at the very end
+@pytest.mark.parametrize("stop", [1, 8, 9, 17, 20, 21, 30, 79, 80])
+def test_a_stop_waits_for_the_end_of_the_chunk_and_resumes_to_the_same_bits(
+    stop: int, straight: DAC, steps: Any, tmp_path: Path
+) -> None:
+    steps.stop = stop
+    with pytest.raises(TrainingStopped, match="stopped by SIGTERM"):
+        train(tmp_path)
+    ends = [epoch * UPDATES + done for epoch in range(4) for done in (8, 16, 20)]
+    assert steps.done in ends
+    assert steps.done - stop < 8
+    assert_same(train(tmp_path), straight)
+    assert steps.done == 4 * UPDATES  # no update was done twice
+
+
+@pytest.mark.parametrize("save_every", [0.0, EVERY_BATCH])
+@pytest.mark.parametrize("stop", [3, 12, 25, 80])
+def test_an_error_in_the_middle_of_a_chunk_resumes_from_the_last_checkpoint(
+    stop: int, save_every: float, straight: DAC, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = 0
+    step = Run.step
+
+    def fail_once(self: Run, *given: Any) -> None:
+        nonlocal done
+        done += 1
+        if done == stop:
+            raise MemoryError
+        step(self, *given)
+
+    monkeypatch.setattr(Run, "step", fail_once)
+    with pytest.raises(MemoryError):
+        train(tmp_path, save_every)
+    assert_same(train(tmp_path, save_every), straight)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_training_killed_at_random_moments_ends_with_the_same_bits(tmp_path: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-m", "methods.dac_runs", str(tmp_path), "4"],
+        env=environment, capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "kills" in done.stdout
+
+
+@pytest.fixture
+def stopped(steps: Any, tmp_path: Path) -> Path:
+    """The folder of a training that was stopped in its second epoch."""
+    steps.stop = UPDATES + 1
+    with pytest.raises(TrainingStopped):
+        train(tmp_path)
+    return tmp_path
+
+
+def go_on(folder: Path, **settings: Any) -> DAC:
+    return DAC(**{**SETTINGS, **settings}, run_folder=folder).fit(IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_clusters", 4), ("epochs", 5), ("variant", "released"), ("upper_to", 0.6), ("chunk", 25), ("repeats", 1),
+     ("views", 1), ("maps", 8), ("auxiliary", 2.0), ("random_state", 1)],
+)  # fmt: skip
+def test_a_setting_that_differs_is_refused_by_its_name(name: str, value: Any, stopped: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"{name} was .* and is now {value!r}"):
+        go_on(stopped, **{name: value})
+
+
+@pytest.mark.filterwarnings("ignore::coterie.errors.CoterieWarning")
+def test_another_answer_or_evaluation_of_the_same_training_is_no_other_training(
+    stopped: Path, straight: DAC, steps: Any
+) -> None:
+    model = go_on(stopped, assign="linkage", evaluation="batch")
+    assert steps.done == 4 * UPDATES
+    assert model.assigned_ == "linkage"
+    again = go_on(stopped, assign="head")
+    assert steps.done == 4 * UPDATES  # a training that is done is not trained again
+    assert (again.embedding_ == straight.embedding_).all()
+    assert CHUNKS == 3
+
+
+@pytest.mark.filterwarnings("ignore::coterie.errors.GraphWarning", "ignore::coterie.errors.FragmentsWarning")
+def test_another_learning_rate_is_taken_and_said(stopped: Path) -> None:
+    with pytest.warns(CheckpointWarning, match=r"lr was 0\.001 and is now 0\.0001"):
+        go_on(stopped, lr=0.0001)
