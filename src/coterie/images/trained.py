@@ -13,6 +13,7 @@ from coterie.images.extractor import Images, Rows
 from coterie.images.module_features import evaluating
 from coterie.images.network import network_rows
 from coterie.nets.conv_stack import ConvStack
+from coterie.nets.dccm_net import DCCMTrunk
 from coterie.nets.ensemble import Ensemble
 from coterie.nets.heads import ProjectedTrunk
 from coterie.nets.label_network import LabelTrunk
@@ -23,6 +24,7 @@ ENSEMBLE = "ensemble"
 # What a model file may ask for, by name: loading one builds no other network than these.
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "conv_stack": ConvStack,
+    "dccm_trunk": DCCMTrunk,
     "projected_trunk": ProjectedTrunk,
     "label_trunk": LabelTrunk,
 }
