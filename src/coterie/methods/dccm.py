@@ -285,7 +285,8 @@ class DCCM(Clusterer):
         """Everything that is trained, on the device of ``run``, as checkpoints track it."""
         trunk = build_network({**self.architecture(store.shape), "frozen": False})
         assert isinstance(trunk, DCCMTrunk)
-        bare = DCCMNet(trunk, self.n_clusters)
+        # channels last: a step of the network takes three quarters of the time in bf16 on a CPU
+        bare = DCCMNet(trunk, self.n_clusters).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         by_size = "logits" if is_small(store.shape) else "fc"  # as for the shallow map
         by_logits = (by_size if self.mi_deep == "auto" else self.mi_deep) == "logits"
         trained = nn.ModuleList([bare])
