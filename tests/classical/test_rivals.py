@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.decomposition import NMF
 
@@ -17,6 +18,7 @@ from coterie.classical import (
     SelfTuningSpectral,
     SpectralNJW,
 )
+from coterie.classical.average_linkage import condensed_distances
 from coterie.classical.factors import smoothed, updated_parts, updated_shares
 from coterie.classical.landmarks import landmark_rows, mixtures
 from coterie.classical.rival import MOST_PAIRED, Rival, sq_distances, top_eigenvectors
@@ -220,6 +222,12 @@ def test_sc_ls_takes_more_images_than_the_others() -> None:
     features, classes = blobs(each=(MOST_PAIRED + 800) // 4)
     model = LandmarkSpectral(4, n_landmarks=20).fit(features)
     assert partition(model.labels_) == partition(classes)
+
+
+def test_condensed_distances_are_those_of_scipy_over_the_borders_of_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coterie.classical.average_linkage.CHUNK", 7)
+    features = cloud(30) + np.float32(1000)
+    np.testing.assert_allclose(condensed_distances(features), pdist(features.astype(float)), atol=1e-6)
 
 
 @pytest.mark.parametrize("k", [2, 5, 20])
