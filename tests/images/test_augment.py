@@ -176,7 +176,8 @@ def test_a_generator_of_another_device_is_refused() -> None:
         (lambda: Warp(shear=90), "shear=90"),
         (lambda: Warp(scale=(0, 1)), "scale=0"),
         (lambda: Warp(size=0), "size=0"),
-        (lambda: Warp(outside="zeros"), "outside='zeros' is not known: give edge or background"),  # type: ignore[arg-type]
+        (lambda: Warp(outside="zeros"), "outside='zeros' is not known: give edge, background or black"),  # type: ignore[arg-type]
+        (lambda: Warp(sampling="cubic"), "sampling='cubic' is not known: give bilinear or nearest"),  # type: ignore[arg-type]
         (lambda: Grey(-0.1), "probability=-0.1"),
         (lambda: Jitter(brightness=-1), "brightness=-1 is outside its range: give a number of 0 or more"),
         (lambda: Jitter(hue=0.6), "hue=0.6 is outside its range: give a number from 0 to 0.5"),

@@ -59,6 +59,13 @@ def test_iic_crops_20_of_32_pixels_and_has_no_colour_left() -> None:
     assert (result - result[:, :1]).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize(("name", "scale"), [("gatcluster", (0.8, 1.2)), ("gatcluster-imagenet", (0.7, 1.3))])
+def test_gatcluster_recolours_moves_and_leaves_the_grey_to_the_network(name: str, scale: tuple[float, float]) -> None:
+    jitter, warp = PRESETS[name].steps  # gatcluster.md section 5
+    assert jitter == Jitter(0.3, 0.3, 0, 0.2)
+    assert warp == Warp(flip=0.5, rotation=10, shift=0.1, scale=scale, shear=10, outside="black", sampling="nearest")
+
+
 def test_marks_are_not_mirrored_and_their_colours_stay_together() -> None:
     images = torch.zeros(400, 3, 16, 16)
     images[:, :, 4:12, 4:6] = 0.9  # an L: its foot points to the right

@@ -99,6 +99,21 @@ def test_what_comes_from_outside_is_the_background_of_each_image_and_channel() -
     torch.testing.assert_close(away, colours.expand_as(images), rtol=0, atol=1e-5)
 
 
+def test_what_comes_from_outside_is_black_where_that_is_asked_for() -> None:
+    images = noise().clamp_min(0.1)
+    away = moved(images, "black", shift=(0, 0.5))
+    half = images.shape[2] // 2
+    assert not away[:, :, :half].any()
+    torch.testing.assert_close(away[:, :, half:], images[:, :, : images.shape[2] - half], rtol=0, atol=1e-5)
+
+
+def test_the_nearest_pixel_is_one_of_the_image() -> None:
+    images = noise(4, 1, 12, 12)
+    turned = Warp(rotation=30, outside="black", sampling="nearest")(images, Draws(4, CPU, generator()))
+    for image, found in zip(images, turned, strict=True):
+        assert set(found.flatten().tolist()) <= {0.0, *image.flatten().tolist()}
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (20, 33)])
 def test_rotation_shear_scale_and_shift_are_kornias(shape: tuple[int, int]) -> None:
     b, (height, width) = 40, shape

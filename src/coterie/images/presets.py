@@ -4,6 +4,7 @@ What differs from the papers in all of them: a crop is placed to the fraction of
 (where a paper does it) is left to the network.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from coterie.errors import ConfigError
@@ -15,6 +16,9 @@ from coterie.images.noise import Noise
 from coterie.images.warp import Warp
 
 SMALL = 64  # pixels: grey images up to here are taken for marks, as `--features auto` does
+
+# the nearest pixel and black: torchvision's RandomAffine as it was then
+GAT_WARP = Warp(flip=0.5, rotation=10, shift=0.1, shear=10, outside="black", sampling="nearest")
 
 PRESETS: dict[str, Augmentation] = {
     # MiCE and TCC. tcc.md section 10: area .2-1 of ratio 3/4-4/3, grey .2 BEFORE the jitter, jitter always, flip .5.
@@ -47,6 +51,10 @@ PRESETS: dict[str, Augmentation] = {
     "dac": Augmentation((KerasAffine(10, 0.1, (0.95, 1.05), flip=0.5), ChannelShift(0.05), Rescale(0.975))),
     # mnist.py: no flip.
     "dac-mnist": Augmentation((KerasAffine(10, 0.1, (0.95, 1.05)), ChannelShift(0.05), Rescale(0.975))),
+    # GATCluster on STL-10. gatcluster.md section 5, from the authors' script, whose last step, grey, is the network's.
+    "gatcluster": Augmentation((Jitter(0.3, 0.3, 0, 0.2), replace(GAT_WARP, scale=(0.8, 1.2)))),
+    # On ImageNet-10.
+    "gatcluster-imagenet": Augmentation((Jitter(0.3, 0.3, 0, 0.2), replace(GAT_WARP, scale=(0.7, 1.3)))),
     # Digits, letters, scans: what a pen and a scanner change. Every number is ours, from no paper.
     "marks": Augmentation(
         (

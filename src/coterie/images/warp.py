@@ -16,7 +16,7 @@ from torch.nn.functional import grid_sample
 from coterie.errors import ConfigError
 from coterie.images.draws import Draws, Range, check_number, check_range
 
-Outside = Literal["edge", "background"]
+Outside = Literal["edge", "background", "black"]
 Sampling = Literal["bilinear", "nearest"]
 
 TRIES = 10  # boxes drawn until one fits the image, as torchvision's RandomResizedCrop does
@@ -60,8 +60,9 @@ class Warp:
         shear: largest angle in degrees, 0 to 80, both ways, along x.
         size: height and width of the result in pixels; None keeps the size. There is no filter against aliasing: to
             come out much smaller than the crop, make the images smaller first.
-        outside: what lies beyond the image: its ``edge`` pixels again and again, or its ``background``, the median of
-            its outermost pixels.
+        outside: what lies beyond the image: its ``edge`` pixels again and again; its ``background``, the median of its
+            outermost pixels; or ``black``.
+        sampling: ``bilinear``, or the ``nearest`` pixel.
     """
 
     crop: Range | None = None
@@ -73,6 +74,7 @@ class Warp:
     shear: float = 0.0
     size: int | None = None
     outside: Outside = "edge"
+    sampling: Sampling = "bilinear"
 
     def __post_init__(self) -> None:
         if self.crop is not None:
@@ -86,14 +88,16 @@ class Warp:
         if self.size is not None:
             check_number("size", self.size, 1)
         if self.outside not in get_args(Outside):
-            raise ConfigError(f"outside={self.outside!r} is not known: give edge or background.")
+            raise ConfigError(f"outside={self.outside!r} is not known: give edge, background or black.")
+        if self.sampling not in get_args(Sampling):
+            raise ConfigError(f"sampling={self.sampling!r} is not known: give bilinear or nearest.")
 
     def __call__(self, images: torch.Tensor, draws: Draws) -> torch.Tensor:
         """(b, c, h, w) float32 in 0..1 as (b, c, size, size), or (b, c, h, w) without a size."""
         height, width = images.shape[2:]
         output = (self.size or height, self.size or width)
         matrix = warp_matrix(self.draw(height, width, draws), output)
-        return warp(images, matrix, output, self.outside)
+        return warp(images, matrix, output, self.outside, self.sampling)
 
     def draw(self, height: int, width: int, draws: Draws) -> Placement:
         """A placement for each image; ``height`` and ``width`` are the source's, in pixels."""
@@ -160,7 +164,7 @@ def warp(
     places = warp_places(matrix, output)
     if outside == "edge":
         return grid_sample(images, places, sampling, padding_mode="border", align_corners=False).clamp_(0, 1)
-    ground = background(images)
+    ground = background(images) if outside == "background" else torch.zeros_like(images[:, :, :1, :1])
     moved = grid_sample(images - ground, places, sampling, padding_mode="zeros", align_corners=False)
     return moved.add_(ground).clamp_(0, 1)
 
