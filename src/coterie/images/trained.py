@@ -12,6 +12,7 @@ from coterie.errors import ConfigError, ModelFileError
 from coterie.images.extractor import Images, Rows
 from coterie.images.module_features import evaluating
 from coterie.images.network import network_rows
+from coterie.nets.attention import LabelFeatures
 from coterie.nets.conv_stack import ConvStack
 from coterie.nets.dccm_net import DCCMTrunk
 from coterie.nets.ensemble import Ensemble
@@ -26,6 +27,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "conv_stack": ConvStack,
     "dccm_trunk": DCCMTrunk,
     "projected_trunk": ProjectedTrunk,
+    "label_features": LabelFeatures,
     "label_trunk": LabelTrunk,
 }
 

@@ -3,7 +3,8 @@
 from coterie.clusterer import Clusterer
 from coterie.methods.dac import DAC
 from coterie.methods.dccm import DCCM
+from coterie.methods.gatcluster import GATCluster
 from coterie.methods.jule import JULE
 from coterie.methods.tcc import TCC
 
-METHODS: dict[str, type[Clusterer]] = {"dac": DAC, "dccm": DCCM, "jule": JULE, "tcc": TCC}
+METHODS: dict[str, type[Clusterer]] = {"dac": DAC, "dccm": DCCM, "gatcluster": GATCluster, "jule": JULE, "tcc": TCC}
