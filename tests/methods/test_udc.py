@@ -56,6 +56,10 @@ def test_every_line_has_medians_and_the_figures_of_each_run(model: UDC) -> None:
         for name in ("wasserstein", "penalty", "cross_entropy", "fake_accuracy", "held_out", "entropy"):
             assert record[name] == pytest.approx(np.median(record[f"{name}_of_runs"]), abs=1e-4)
         assert record["eta"] == pytest.approx(10 * 1.2 ** (record["iteration"] - 1))
+        both = zip(record["wasserstein_of_runs"], record["cross_entropy_of_runs"], strict=True)
+        assert record["loss"] == pytest.approx(
+            np.median([far + record["eta"] * unsure for far, unsure in both]), abs=0.01
+        )
         assert record["images_per_second"] > 0
     steps = [record["step"] for record in model.training_]
     assert steps == [3 * 4, 6 * 4, 7 * 4]  # two critic steps, one of the classifier, one of the generator

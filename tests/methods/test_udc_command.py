@@ -44,6 +44,9 @@ def test_a_folder_becomes_a_run_with_the_answers_of_every_run(finished: tuple[Pa
     assert about["answers"]["chosen"] == "head"
     assert "of 2 has the best mean rank" in about["answers"]["because"]
     assert all("accuracy" in answer["scores"] for answer in about["answers"]["answers"])
+    assert [row["run"] for row in about["answers"]["runs"]] == [1, 2]
+    assert np.shape(about["answers"]["nmi"]) == (2, 2)
+    assert about["answers"]["chosen_run"] in (1, 2)
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["iteration"] for line in lines] == [3, 6]
     assert {"wasserstein", "held_out", "cross_entropy", "fake_accuracy", "eta", "entropy"} <= lines[0].keys()
@@ -57,6 +60,9 @@ def test_the_page_has_the_curves_of_the_training(finished: tuple[Path, Done]) ->
     assert found is not None
     titles = {curve["title"] for curve in found["curves"]}
     assert {"Wasserstein", "Held out", "Fake accuracy", "Cross entropy", "Eta"} <= titles
+    page = (finished[0] / "page.html").read_text(encoding="utf-8")
+    assert "The runs side by side" in page
+    assert "What it generates" in page
 
 
 def test_the_run_places_new_images(finished: tuple[Path, Done], photos: Path, coterie: Command) -> None:

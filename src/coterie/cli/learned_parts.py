@@ -11,7 +11,7 @@ from coterie.files.atomic import write_npz, write_text
 from coterie.files.snapshots import write_snapshots
 from coterie.metrics import agreement
 
-FILES = ("answers.npz", "metrics.jsonl", "snapshots.npz")
+FILES = ("answers.npz", "metrics.jsonl", "snapshots.npz", "samples.npz")
 
 
 def write_learned_parts(folder: Path, model: Any) -> None:
@@ -23,15 +23,31 @@ def write_learned_parts(folder: Path, model: Any) -> None:
         write_text(folder / "metrics.jsonl", "".join(json.dumps(record, allow_nan=False) + "\n" for record in records))
     if snapshots := getattr(model, "snapshots_", None):
         write_snapshots(folder / "snapshots.npz", snapshots)
+    if (samples := getattr(model, "samples_", None)) is not None and model.assigned_ == "head":
+        write_npz(folder / "samples.npz", samples=samples)
 
 
 def answers_info(model: Any) -> dict[str, Any]:
-    """What run.json says of the answers: which was chosen and why, and how far each agrees with it."""
+    """What run.json says of the answers: which was chosen and why, and how far each agrees with it; of a method that
+    trains several times, the runs.
+    """
     return {
         "chosen": model.assigned_,
         "because": model.assigned_because_,
         "answers": [_answer(name, answer.labels, model.labels_) for name, answer in model.answers_.items()],
+        **_runs(model),
     }
+
+
+def _runs(model: Any) -> dict[str, Any]:
+    """The runs that were compared, how much each two of them share, which was chosen, and which group otherwise."""
+    if len(rows := getattr(model, "runs_", ())) < 2:
+        return {}
+    runs = [
+        {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()} for row in rows
+    ]
+    nmi = [[round(float(value), 4) for value in line] for line in model.nmi_]
+    return {"runs": runs, "nmi": nmi, "chosen_run": model.chosen_run_, "alternatives": list(model.alternatives_)}
 
 
 def with_scores(answers: Mapping[str, Any], scores: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

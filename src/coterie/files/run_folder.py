@@ -149,6 +149,18 @@ class RunFolder:
             raise _damaged(path, error) from error
 
     @cached_property
+    def samples(self) -> np.ndarray | None:
+        """(k, m, c, h, w) uint8: images that a method generated of each cluster; None for one that generates none."""
+        path = self.path / "samples.npz"
+        if not path.exists():
+            return None
+        images = _read_archive(path).get("samples", np.empty(0))
+        k = int(self.labels.max(initial=-1)) + 1
+        if images.ndim != 5 or images.dtype != np.uint8 or len(images) < k or images.shape[2] not in (1, 3):
+            raise RunFolderError(f"{path} does not hold images of the {k} clusters; run the same command again.")
+        return images[:k]
+
+    @cached_property
     def thumbnails(self) -> Thumbnails | None:
         """The sheets of thumbnails, or None when the run has none."""
         folder = self.path / "thumbnails"

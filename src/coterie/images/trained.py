@@ -16,6 +16,7 @@ from coterie.nets.attention import LabelFeatures
 from coterie.nets.conv_stack import ConvStack
 from coterie.nets.dccm_net import DCCMTrunk
 from coterie.nets.ensemble import Ensemble
+from coterie.nets.gan import GanTrunk
 from coterie.nets.heads import ProjectedTrunk
 from coterie.nets.label_network import LabelTrunk
 
@@ -26,6 +27,7 @@ ENSEMBLE = "ensemble"
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "conv_stack": ConvStack,
     "dccm_trunk": DCCMTrunk,
+    "gan_trunk": GanTrunk,
     "projected_trunk": ProjectedTrunk,
     "label_features": LabelFeatures,
     "label_trunk": LabelTrunk,

@@ -268,8 +268,10 @@ class UDC(Clusterer):
         own = parts.sums.take() | probe.look(
             parts.generator, parts.critic, parts.slow.answering, parts.draws.prior, self.n_noise
         )
+        eta = self.terms(run.values["iteration"] - 1, run.device).eta
+        losses = np.array(own["wasserstein"]) + eta * np.array(own["cross_entropy"])  # what the generator makes smaller
+        run.log(loss=float(np.median(losses)), eta=eta, iteration=run.values["iteration"])
         run.log(**{name: float(np.median(values)) for name, values in own.items()})
-        run.log(eta=self.terms(run.values["iteration"] - 1, run.device).eta, iteration=run.values["iteration"])
         if self.n_runs > 1:
             run.log(**{f"{name}_of_runs": [round(value, 5) for value in values] for name, values in own.items()})
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from coterie.files.run_folder import RunFolder
+from coterie.report.runs import drawn, runs_words
 
 # What each answer of our methods is; one that we do not know keeps its name alone.
 ANSWERS = {
@@ -17,14 +18,21 @@ SCORES = {"accuracy": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
 
 
 def training_words(run: RunFolder, time: str) -> dict[str, Any] | None:
-    """``sentence``, ``clouds`` (what the clouds show, or ""), and ``answers``; None when nothing was learned.
+    """``sentence``, ``clouds`` (what the clouds show, or ""), ``answers``, ``runs`` and ``drawn``; None when nothing was
+    learned.
 
     ``time`` is how long the training took, in words.
     """
     answers = _answers(run.info.get("answers"))
     if not (run.training or run.snapshots or answers):
         return None
-    return {"sentence": _sentence(run, time), "clouds": _clouds(run), "answers": answers}
+    return {
+        "sentence": _sentence(run, time),
+        "clouds": _clouds(run),
+        "answers": answers,
+        "runs": runs_words(run),
+        "drawn": drawn(run),
+    }
 
 
 def _sentence(run: RunFolder, time: str) -> str:

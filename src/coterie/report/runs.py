@@ -1,0 +1,78 @@
+"""Several trainings side by side: the figures they were compared by, how alike they group, and what one draws."""
+
+from base64 import b64encode
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from coterie.files.run_folder import RunFolder
+
+# Figure of a row -> its column, in this order; what a row has beyond them stands in run.json alone.
+COLUMNS = {
+    "wasserstein": "Distance", "entropy": "Entropy", "marginal": "Shares", "agreement": "Stable", "medoid": "Alike",
+    "mean_rank": "Mean rank",
+}  # fmt: skip
+MOST_DRAWN = 40  # clusters of which generated images are shown
+SMALLEST = 32  # pixels a generated image is wide on the page, by whole factors
+
+
+def runs_words(run: RunFolder) -> dict[str, Any] | None:
+    """``columns``, ``rows`` (number, figures as text, notes) and ``nmi`` (rows of text, or empty) of the trainings in
+    run.json; None when there are not several.
+    """
+    told = run.info.get("answers")
+    rows = told.get("runs") if isinstance(told, dict) else None
+    if not isinstance(rows, list) or len(rows) < 2 or not all(isinstance(row, dict) for row in rows):
+        return None
+    assert isinstance(told, dict)
+    columns = [name for name in COLUMNS if all(name in row for row in rows)]
+    chosen, others = told.get("chosen_run"), told.get("alternatives") or []
+    return {
+        "columns": [COLUMNS[name] for name in columns],
+        "rows": [
+            {
+                "run": row.get("run"), "figures": [_text(row[name]) for name in columns],
+                "chosen": row.get("run") == chosen, "note": _note(row, chosen, others),
+            }
+            for row in rows
+        ],
+        "nmi": [[_text(value) for value in line] for line in told.get("nmi") or []],
+    }  # fmt: skip
+
+
+def drawn(run: RunFolder) -> list[dict[str, Any]]:
+    """For each cluster its ``label``, and ``image``, a PNG (base64) of generated images in a row, ``width`` x
+    ``height`` pixels on the page; empty for a run that generates none.
+    """
+    if run.samples is None:
+        return []
+    factor = -(-SMALLEST // run.samples.shape[-1])
+    return [{"label": label, **_strip(own, factor)} for label, own in enumerate(run.samples[:MOST_DRAWN])]
+
+
+def _strip(images: np.ndarray, factor: int) -> dict[str, Any]:
+    """The ``images`` (m, c, h, w) side by side."""
+    from PIL import Image
+
+    channels, height, _ = images.shape[1:]
+    pixels = images.transpose(2, 0, 3, 1).reshape(height, -1, channels)
+    picture = Image.fromarray(pixels[:, :, 0] if channels == 1 else np.ascontiguousarray(pixels))
+    file = BytesIO()
+    picture.save(file, "PNG")
+    width = picture.width * factor
+    return {"image": b64encode(file.getvalue()).decode("ascii"), "width": width, "height": height * factor}
+
+
+def _note(row: dict[str, Any], chosen: Any, others: list[Any]) -> str:
+    if row.get("drifting"):
+        return "drifted away"
+    if row.get("run") == chosen:
+        return "chosen"
+    return "groups by something else" if row.get("run") in others else ""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
