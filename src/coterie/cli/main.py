@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from coterie import __version__
+from coterie.cli.campaign import campaign
 from coterie.cli.check import check
 from coterie.cli.check_triple import check_triple
 from coterie.cli.choose import choose
@@ -49,7 +50,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS = (
-    cluster, predict, evaluate, view, export, check, methods, reproduce, choose, published, check_triple,
+    cluster, predict, evaluate, view, export, check, methods, reproduce, campaign, choose, published, check_triple,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)

@@ -134,10 +134,15 @@ def parse_recipe(text: str, where: str) -> Recipe:
     otherwise measure something else.
     """
     try:
-        try:
-            table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"it is not TOML: {error}") from error
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"recipe {where}: it is not TOML: {error}") from error
+    return recipe_of(table, where)
+
+
+def recipe_of(table: dict[str, Any], where: str) -> Recipe:
+    """The recipe in ``table``, as a TOML file would hold it; raises as ``parse_recipe``."""
+    try:
         recipe = _from_table(table)
         _check_method(recipe)
     except ConfigError as error:
@@ -146,16 +151,16 @@ def parse_recipe(text: str, where: str) -> Recipe:
 
 
 def _from_table(table: dict[str, Any]) -> Recipe:
-    sections = _section(table, "", {"recipe": dict, "data": dict, "method": dict}, {})
-    about = _section(
+    sections = section(table, "", {"recipe": dict, "data": dict, "method": dict}, {})
+    about = section(
         sections["recipe"], "recipe.", {"name": str, "description": str, "protocol": str},
         {"published": dict, "seeds": list},
     )  # fmt: skip
-    published = _section(
+    published = section(
         about.get("published", {}), "recipe.published.", {}, dict.fromkeys(SCORES, _NUMBER) | {"source": str}
     )
-    data = _section(sections["data"], "data.", {"set": str}, {"size": (int, list)})
-    method = _section(sections["method"], "method.", {"name": str}, {"parameters": dict})
+    data = section(sections["data"], "data.", {"set": str}, {"size": (int, list)})
+    method = section(sections["method"], "method.", {"name": str}, {"parameters": dict})
     return Recipe(
         name=_named(about["name"], "recipe.name"),
         description=about["description"],
@@ -169,7 +174,7 @@ def _from_table(table: dict[str, Any]) -> Recipe:
     )
 
 
-def _section(
+def section(
     table: Mapping[str, Any], prefix: str, required: Mapping[str, _Kinds], optional: Mapping[str, _Kinds]
 ) -> dict[str, Any]:
     """``table`` when it has the required keys, no unknown one, and values of the right kinds."""

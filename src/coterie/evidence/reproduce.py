@@ -65,19 +65,19 @@ def reproduce(asked: Reproduction) -> Iterator[Done]:
         OutputError: ``out`` cannot be written, or another process is at work in it.
     """
     recipe, seeds = asked.recipe, asked.seeds if is_random(asked.recipe) else (0,)
-    there = _records_of(asked)
+    there = records_of(asked)
     data: Dataset | None = None
     if any(seed not in there for seed in seeds):  # before a folder appears for a set that is not there
         data = load(recipe.data_set, asked.data, recipe.size)
     probe_writable(asked.out)
     with RunLock(asked.out):
         remove_leftovers(asked.out)
-        there = _records_of(asked)
+        there = records_of(asked)
         for seed in seeds:
             kept = seed in there
             if not kept:
                 data = data or load(recipe.data_set, asked.data, recipe.size)
-                there[seed] = _run(asked, data, seed)
+                there[seed] = run_seed(asked, data, seed)
             summary = summarise(recipe, [there[each] for each in sorted(there)])
             write_json(asked.out / SUMMARY, summary)
             yield Done(seed, there[seed], kept, summary)
@@ -89,14 +89,19 @@ def records_in(folder: Path) -> dict[int, dict[str, Any]]:
     return {int(path.stem.removeprefix("seed-")): _record(path) for path in paths}
 
 
-def _records_of(asked: Reproduction) -> dict[int, dict[str, Any]]:
+def records_of(asked: Reproduction) -> dict[int, dict[str, Any]]:
+    """The records in ``asked.out`` by seed; ConfigError when they are of another version of the recipe."""
     there = records_in(asked.out)
     for record in there.values():
         _refuse_other_recipe(asked, record)
     return there
 
 
-def _run(asked: Reproduction, data: Dataset, seed: int) -> dict[str, Any]:
+def run_seed(asked: Reproduction, data: Dataset, seed: int) -> dict[str, Any]:
+    """Runs ``seed`` on ``data`` and keeps its labels and its record, which is also given back.
+
+    Whoever calls this holds the lock of ``asked.out``.
+    """
     path = asked.record_of(seed)
     record, arrays = run_once(asked.recipe, data, seed, path.with_suffix(""), asked.circumstances)
     write_npz(path.with_suffix(".npz"), **arrays)
