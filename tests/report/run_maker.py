@@ -16,8 +16,8 @@ COLUMNS = ROWS = 16
 
 def make_run(folder: Path, images: np.ndarray, labels: np.ndarray, **parts: Any) -> Path:
     """A run folder of ``images`` (n, h, w) or (n, h, w, 3) uint8. ``parts``: names, confidence, positions, skipped,
-    info, linkage (arrays), records (of a training), snapshots, with_thumbnails (indices of the images that get one; all
-    by default).
+    info, linkage (arrays), records (of a training), snapshots, attention (arrays), with_thumbnails (indices of the
+    images that get one; all by default).
     """
     folder.mkdir(parents=True, exist_ok=True)
     n = len(labels)
@@ -35,6 +35,8 @@ def make_run(folder: Path, images: np.ndarray, labels: np.ndarray, **parts: Any)
         (folder / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in parts["records"]))
     if "snapshots" in parts:
         write_snapshots(folder / "snapshots.npz", parts["snapshots"])
+    if "attention" in parts:
+        np.savez(folder / "attention.npz", **parts["attention"])
     write_thumbnails(folder / "thumbnails", images, parts.get("with_thumbnails"))
     info = run_info(labels, len(skipped)) | parts.get("info", {})
     (folder / "run.json").write_text(json.dumps(info), encoding="utf-8")
@@ -106,6 +108,19 @@ def cloud(title: str, m: int, n_clusters: int, seed: int = 0) -> Snapshot:
     labels = np.arange(m) % n_clusters
     positions = rng.normal(size=(n_clusters, 3))[labels] * 4 + rng.normal(size=(m, 3))
     return Snapshot(title, positions.astype(np.float32), labels, n_clusters)
+
+
+def looked(n: int, k: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Where a network looked in 3 k of ``n`` images, and its labels of all of them on the circle."""
+    rng = np.random.default_rng(seed)
+    images = np.arange(3 * k)
+    shares = 0.7 * np.eye(k)[images % k] + 0.3 * rng.dirichlet(np.ones(k), 3 * k)
+    angle = rng.uniform(0, 2 * np.pi, n)
+    circle = rng.uniform(0, 1, (n, 1)) * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    return {
+        "images": images, "maps": rng.uniform(0, 1, (3 * k, 6, 6)).astype(np.float32),
+        "shares": shares.astype(np.float32), "circle": circle.astype(np.float32), "circle_images": np.arange(n),
+    }  # fmt: skip
 
 
 ANSWERS = {

@@ -1,4 +1,4 @@
-"""The parts of a run folder that a deep method adds: its answers, the figures of its training, and its snapshots."""
+"""The parts of a run folder that a deep method adds: answers, figures of the training, snapshots, where it looked."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from coterie.files.atomic import write_npz, write_text
 from coterie.files.snapshots import write_snapshots
 from coterie.metrics import agreement
 
-FILES = ("answers.npz", "metrics.jsonl", "snapshots.npz", "samples.npz")
+FILES = ("answers.npz", "metrics.jsonl", "snapshots.npz", "attention.npz", "samples.npz")
 
 
 def write_learned_parts(folder: Path, model: Any) -> None:
@@ -23,6 +23,8 @@ def write_learned_parts(folder: Path, model: Any) -> None:
         write_text(folder / "metrics.jsonl", "".join(json.dumps(record, allow_nan=False) + "\n" for record in records))
     if snapshots := getattr(model, "snapshots_", None):
         write_snapshots(folder / "snapshots.npz", snapshots)
+    if looks := getattr(model, "looks_", None):
+        write_npz(folder / "attention.npz", **looks._asdict())
     if (samples := getattr(model, "samples_", None)) is not None and model.assigned_ == "head":
         write_npz(folder / "samples.npz", samples=samples)
 

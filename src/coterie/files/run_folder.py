@@ -17,6 +17,7 @@ from coterie.files.snapshots import Snapshot, read_snapshots
 FORMAT = "coterie run"
 FORMAT_VERSION = 1
 LINKAGE_ARRAYS = ("initial", "merges", "affinity", "size")
+ATTENTION_ARRAYS = ("images", "maps", "shares", "circle", "circle_images")
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,24 @@ class RunFolder:
             raise _damaged(path, error) from error
 
     @cached_property
+    def attention(self) -> dict[str, np.ndarray] | None:
+        """Where a network looked: ``images`` (a,), ``maps`` (a, h, w) in 0..1, and what it said of them, ``shares``
+        (a, k); the labels of ``circle_images`` (m,) on a ``circle`` (m, 2). None for methods that do not look.
+        """
+        path = self.path / "attention.npz"
+        if not path.exists():
+            return None
+        arrays = _read_archive(path)
+        if absent := [name for name in ATTENTION_ARRAYS if name not in arrays]:
+            raise _damaged(path, KeyError(*absent))
+        images, maps, shares, circle, points = (arrays[name] for name in ATTENTION_ARRAYS)
+        fits = maps.ndim == 3 and shares.ndim == 2 and len(images) == len(maps) == len(shares)
+        known = _are_rows(images, len(self.names)) and _are_rows(points, len(self.names))
+        if not fits or not known or circle.shape != (len(points), 2):
+            raise RunFolderError(f"{path} does not fit the {len(self.names)} images; run the same command again.")
+        return {name: arrays[name] for name in ATTENTION_ARRAYS}
+
+    @cached_property
     def samples(self) -> np.ndarray | None:
         """(k, m, c, h, w) uint8: images that a method generated of each cluster; None for one that generates none."""
         path = self.path / "samples.npz"
@@ -202,6 +221,10 @@ class RunFolder:
         if not isinstance(array, np.ndarray) or array.ndim != 2 or len(array) != len(self.names):
             raise RunFolderError(f"{path} does not hold one row for each of {len(self.names)} images; run again.")
         return array
+
+
+def _are_rows(rows: np.ndarray, n: int) -> bool:
+    return rows.ndim == 1 and rows.dtype.kind in "iu" and bool(((rows >= 0) & (rows < n)).all())
 
 
 def _read_json(path: Path, missing: str) -> dict[str, Any]:

@@ -109,14 +109,17 @@ def _sheet(store: ImageStore, rows: np.ndarray, tile: int, columns: int) -> Imag
     return sheet
 
 
-def _tile(image: Image.Image, tile: int) -> Image.Image:
-    side = max(image.size)
+def extent(height: int, width: int, tile: int) -> tuple[int, int]:
+    """(height, width) that an image of these pixels takes in the middle of its tile."""
+    side = max(height, width)
     if side <= tile:
         factor = tile // side if side < SMALLEST_VISIBLE else 1
-        return (
-            image
-            if factor == 1
-            else image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-        )
-    size = max(1, image.width * tile // side), max(1, image.height * tile // side)
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        return height * factor, width * factor
+    return max(1, height * tile // side), max(1, width * tile // side)
+
+
+def _tile(image: Image.Image, tile: int) -> Image.Image:
+    height, width = extent(image.height, image.width, tile)
+    if max(image.size) <= tile:
+        return image if width == image.width else image.resize((width, height), Image.Resampling.NEAREST)
+    return image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)

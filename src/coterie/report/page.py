@@ -38,6 +38,7 @@ SCRIPTS = (
     "sizes.js",
     "curves.js",
     "clouds.js",
+    "attention.js",
     "skipped.js",
     "slider.js",
     "main.js",

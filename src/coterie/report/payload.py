@@ -6,6 +6,7 @@ import numpy as np
 
 from coterie.errors import RunFolderError
 from coterie.files.run_folder import RunFolder
+from coterie.report.attention import attention_data
 from coterie.report.level_data import level_data
 from coterie.report.originals import originals
 from coterie.report.packing import packed
@@ -23,7 +24,7 @@ def payload(run: RunFolder, arrangement: Arrangement | None, rank: np.ndarray) -
     place of each image when the most typical ones come first; ``map`` uint16 (n, 2) or None; ``tiles``, where each
     image's thumbnail is, or None; ``fragments`` one bit per image, set for those that a linkage joined to their group
     as part of a fragment, or None; ``levels``, the groups at other numbers, or None; ``learned``, the curves and clouds
-    of a training, or None; ``names``, ``skipped`` and ``originals``.
+    of a training, or None; ``attention``, where its network looked, or None; ``names``, ``skipped`` and ``originals``.
     """
     return {
         "labels": packed(run.labels, "<i4"),
@@ -35,6 +36,7 @@ def payload(run: RunFolder, arrangement: Arrangement | None, rank: np.ndarray) -
         "fragments": _fragments(run),
         "levels": level_data(run),
         "learned": training_data(run),
+        "attention": attention_data(run),
         "skipped": [list(row) for row in run.skipped],
         "originals": originals(run),
     }

@@ -18,17 +18,19 @@ SCORES = {"accuracy": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
 
 
 def training_words(run: RunFolder, time: str) -> dict[str, Any] | None:
-    """``sentence``, ``clouds`` (what the clouds show, or ""), ``answers``, ``runs`` and ``drawn``; None when nothing was
-    learned.
+    """``sentence``, ``clouds`` (what the clouds show, or ""), ``attention``, ``answers``, ``runs`` and ``drawn``; None
+    when nothing was learned.
 
     ``time`` is how long the training took, in words.
     """
     answers = _answers(run.info.get("answers"))
     if not (run.training or run.snapshots or answers):
         return None
+    attention = _attention(run)
     return {
         "sentence": _sentence(run, time),
         "clouds": _clouds(run),
+        "attention": attention,
         "answers": answers,
         "runs": runs_words(run),
         "drawn": drawn(run),
@@ -56,6 +58,22 @@ def _clouds(run: RunFolder) -> str:
         f"What the network had made of {some} at some moments, drawn in the three directions in which they differ most "
         "and coloured by the groups of that moment. Drag a cloud to turn it, or use the arrow keys."
     )
+
+
+def _attention(run: RunFolder) -> dict[str, Any] | None:
+    """``title`` and ``sentence`` of the images shown, and ``has_maps``; None for a method that does not look."""
+    if run.attention is None:
+        return None
+    has_maps = run.attention["maps"].size > 0
+    said = (
+        "Beside each image stands how much the network's own output gave it to each of "
+        f"{run.attention['shares'].shape[1]:,} clusters, in the colours of the groups. The surest images of each group "
+        "are shown."
+    )
+    if not has_maps:
+        return {"title": "What it said", "sentence": said, "has_maps": False}
+    looked = "Red is where the network looked most to see what an image is, blue what it passed over."
+    return {"title": "Where it looked", "sentence": f"{looked} {said}", "has_maps": True}
 
 
 def _answers(told: Any) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from coterie.report.linkage_words import fragments_sentence, linkage_rows
 from coterie.report.scores import score_rows
 from coterie.report.training_words import training_words
 
-METHODS = {"gdl": "graph degree linkage", "kmeans": "k-means", "jule": "JULE"}
+METHODS = {"gdl": "graph degree linkage", "kmeans": "k-means", "jule": "JULE", "gatcluster": "GATCluster"}
 FEATURES = {
     "pixels": "their pixels",
     # Said wherever a score may follow: the encoder has seen labels, though not those of this run.

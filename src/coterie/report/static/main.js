@@ -6,6 +6,7 @@ const map = startMap();
 startSizes();
 startCurves();
 const clouds = startClouds();
+startAttention();
 startSkipped();
 setLabels(answerLabels);
 const slider = startSlider();
