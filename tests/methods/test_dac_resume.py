@@ -1,6 +1,7 @@
 """A DAC training that was stopped anywhere and started again ends with the same bits as one that was not."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_a_training_with_checkpoints_equals_one_without(straight: DAC, tmp_path:
 
 
 # in the first chunk, at its end, in the last one of an epoch and at its end, in a later epoch, at the very end
-@pytest.mark.parametrize("stop", [1, 8, 9, 17, 20, 21, 30, 79, 80])
+@pytest.mark.parametrize("stop", [1, 8, 17, 20, 21, 80])
 def test_a_stop_waits_for_the_end_of_the_chunk_and_resumes_to_the_same_bits(
     stop: int, straight: DAC, steps: Any, tmp_path: Path
 ) -> None:
@@ -80,8 +81,7 @@ def test_a_stop_waits_for_the_end_of_the_chunk_and_resumes_to_the_same_bits(
     assert steps.done == 4 * UPDATES  # no update was done twice
 
 
-@pytest.mark.parametrize("save_every", [0.0, EVERY_BATCH])
-@pytest.mark.parametrize("stop", [3, 12, 25, 80])
+@pytest.mark.parametrize(("stop", "save_every"), [(3, EVERY_BATCH), (12, EVERY_BATCH), (25, 0.0), (80, 0.0)])
 def test_an_error_in_the_middle_of_a_chunk_resumes_from_the_last_checkpoint(
     stop: int, save_every: float, straight: DAC, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,20 +105,38 @@ def test_an_error_in_the_middle_of_a_chunk_resumes_from_the_last_checkpoint(
 def test_a_training_killed_at_random_moments_ends_with_the_same_bits(tmp_path: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
     done = subprocess.run(
-        [sys.executable, "-m", "methods.dac_runs", str(tmp_path), "4"],
+        [sys.executable, "-m", "methods.dac_runs", str(tmp_path), "3"],
         env=environment, capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert "kills" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def half_done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training that was stopped after its first epoch; only to be read or refused."""
+    folder, step, done = tmp_path_factory.mktemp("half"), Run.step, []
+
+    def spy(self: Run, *given: Any) -> None:
+        done.append(1)
+        if len(done) == UPDATES:
+            signal.raise_signal(signal.SIGTERM)
+        step(self, *given)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "step", spy)
+        with pytest.raises(TrainingStopped):
+            train(folder)
+    torch.set_num_threads(before)
+    return folder
+
+
 @pytest.fixture
-def stopped(steps: Any, tmp_path: Path) -> Path:
-    """The folder of a training that was stopped in its second epoch."""
-    steps.stop = UPDATES + 1
-    with pytest.raises(TrainingStopped):
-        train(tmp_path)
-    return tmp_path
+def stopped(half_done: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, to go on in."""
+    return Path(shutil.copytree(half_done, tmp_path / "run"))
 
 
 def go_on(folder: Path, **settings: Any) -> DAC:
@@ -130,9 +148,9 @@ def go_on(folder: Path, **settings: Any) -> DAC:
     [("n_clusters", 4), ("epochs", 5), ("variant", "released"), ("upper_to", 0.6), ("chunk", 25), ("repeats", 1),
      ("views", 1), ("maps", 8), ("auxiliary", 2.0), ("random_state", 1)],
 )  # fmt: skip
-def test_a_setting_that_differs_is_refused_by_its_name(name: str, value: Any, stopped: Path) -> None:
+def test_a_setting_that_differs_is_refused_by_its_name(name: str, value: Any, half_done: Path) -> None:
     with pytest.raises(ConfigError, match=rf"{name} was .* and is now {value!r}"):
-        go_on(stopped, **{name: value})
+        go_on(half_done, **{name: value})
 
 
 @pytest.mark.filterwarnings("ignore::coterie.errors.CoterieWarning")
@@ -140,10 +158,10 @@ def test_another_answer_or_evaluation_of_the_same_training_is_no_other_training(
     stopped: Path, straight: DAC, steps: Any
 ) -> None:
     model = go_on(stopped, assign="linkage", evaluation="batch")
-    assert steps.done == 4 * UPDATES
+    assert steps.done == 3 * UPDATES
     assert model.assigned_ == "linkage"
     again = go_on(stopped, assign="head")
-    assert steps.done == 4 * UPDATES  # a training that is done is not trained again
+    assert steps.done == 3 * UPDATES  # a training that is done is not trained again
     assert (again.embedding_ == straight.embedding_).all()
     assert CHUNKS == 3
 

@@ -70,6 +70,7 @@ def pair_update(
     losses = PAIR_LOSSES[objective.pair_loss](features[0], selection.targets, other)
     seen = features[0] if objective.auxiliary_form == "l2" else shares
     wanted = asked.softmax(1) if objective.auxiliary_form == "softmax" else taught
-    terms = torch.stack([weighted_mean(losses, selection.weights), auxiliary(seen, wanted), emptiness(shares)])
-    weights = terms.new_tensor([objective.pair_weight, objective.auxiliary, objective.entropy])
-    return Update((weights * terms).sum(), terms, shares, selection)
+    terms = weighted_mean(losses, selection.weights), auxiliary(seen, wanted), emptiness(shares)
+    # by numbers of the host: a tensor made of them would have to travel to a GPU in every update
+    loss = objective.pair_weight * terms[0] + objective.auxiliary * terms[1] + objective.entropy * terms[2]
+    return Update(loss, torch.stack(terms), shares, selection)
