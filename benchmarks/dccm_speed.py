@@ -139,7 +139,8 @@ def as_official(folder: Path, updates: int) -> float:
     import main  # type: ignore[import-not-found]
 
     model = main.models.__dict__[main.args.arch](K)
-    dim_loss = main.models.__dict__["DIM_Loss"](main.get_dim(model, torch.zeros(5, *SHAPE), main.args.layers, -1))
+    sizes = main.get_dim(model, torch.zeros(5, *SHAPE), main.args.layers, main.args.c_layer)
+    dim_loss = main.models.__dict__["DIM_Loss"](sizes)
     weights = [*model.parameters(), *dim_loss.parameters()]
     optimizer = torch.optim.RMSprop(weights, lr=main.args.lr, alpha=0.9)
     images = torch.from_numpy(images_of(updates)).float() / 255
@@ -171,7 +172,8 @@ def stand_in() -> None:
     """What the code imports and calls that is not here: old modules, and CUDA."""
     import yaml
 
-    yaml.load = yaml.safe_load
+    with_loader = yaml.load
+    yaml.load = lambda text: with_loader(text, yaml.SafeLoader)
     asked = {
         "keras": (), "keras.preprocessing": (), "keras.preprocessing.image": ("ImageDataGenerator",),
         "tensorboardX": ("SummaryWriter",), "skimage": ("io", "color"), "torchvision": (), "torchvision.transforms": (),
