@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs results clean
 
 .venv/demo.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -27,6 +27,9 @@ lint: .venv/dev.stamp
 
 docs: .venv/dev.stamp  ## builds docs/_build/html; any warning fails
 	$(BIN)/sphinx-build -W -b html docs docs/_build/html
+
+results: .venv/dev.stamp  ## writes every generated page, table and plot of the docs anew, out of the committed JSON
+	$(BIN)/python benchmarks/render_all.py
 
 clean:
 	rm -rf demo docs/_build .mypy_cache .pytest_cache .ruff_cache
