@@ -8,4 +8,11 @@ from coterie.methods.jule import JULE
 from coterie.methods.tcc import TCC
 from coterie.methods.udc import UDC
 
-METHODS: dict[str, type[Clusterer]] = {"dac": DAC, "dccm": DCCM, "gatcluster": GATCluster, "jule": JULE, "tcc": TCC, "udc": UDC}
+METHODS: dict[str, type[Clusterer]] = {
+    "dac": DAC,
+    "dccm": DCCM,
+    "gatcluster": GATCluster,
+    "jule": JULE,
+    "tcc": TCC,
+    "udc": UDC,
+}

@@ -45,7 +45,8 @@ from coterie.training.run import Run
 from coterie.training.settings import MAY_CHANGE
 
 NEXT_SEED = 1_000_003  # run i begins at random_state + i times this
-PENALTY, ETA, STAIRS = 100.0, 10.0, 30  # of a critic with one head; 900,000 iterations are 30 stairs of 30,000
+PENALTY, ETA = 100.0, 10.0  # of a critic with one head
+STAIRS, SHORTEST = 30, 1000  # 900,000 iterations are 30 stairs of 30,000; the shortest of the paper (ORL) has 1,000
 CODE_FROM, LEARN_FROM = 1 / 3, 0.3  # of the iterations: the code doubles its steps; a learned prior begins to move
 SHOWN = 8  # generated images kept of each cluster
 ANSWERS = ("head", "linkage")
@@ -74,7 +75,8 @@ class UDC(Clusterer):
         penalty: lambda of Eq. 5: "auto" is 100 for one head (paper) and 10 for ten (code), which are the same loss.
         eta: weight of the entropy at first: "auto" is 10 for one head (paper) and 1 for ten (code).
         gamma: factor of eta at every stair, 1.2 (paper).
-        tau: iterations of a stair: "auto" makes 30 of them, as the paper has on every set.
+        tau: iterations of a stair: "auto" makes 30 of them, as the paper has on every set, each of 1,000 at least: in a
+            short training an eta that climbs fast leaves the generator no time to draw well.
         critic_heads: outputs of the critic that are averaged: 1 (paper), 10 (code).
         prior: how often each cluster is drawn: "uniform" (paper), shares such as "0.1,0.9" (paper, faces by gender), or
             "learned", which follows what the classifier says of real images from .3 of the iterations on (ours).
@@ -220,7 +222,7 @@ class UDC(Clusterer):
             auto / self.critic_heads if isinstance(given, str) else float(given)
             for given, auto in ((self.penalty, PENALTY), (self.eta, ETA))
         )
-        tau = max(1, round(self.iterations / STAIRS)) if isinstance(self.tau, str) else int(self.tau)
+        tau = max(SHORTEST, round(self.iterations / STAIRS)) if isinstance(self.tau, str) else int(self.tau)
         now = eta_at(iteration, eta, self.gamma, tau)
         return Terms(penalty, now, self.consistency, at_once=device.type == "cuda")
 
