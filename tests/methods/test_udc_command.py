@@ -63,6 +63,7 @@ def test_the_page_has_the_curves_of_the_training(finished: tuple[Path, Done]) ->
     page = (finished[0] / "page.html").read_text(encoding="utf-8")
     assert "The runs side by side" in page
     assert "What it generates" in page
+    assert "6 updates of the one that makes them" in page
 
 
 def test_the_run_places_new_images(finished: tuple[Path, Done], photos: Path, coterie: Command) -> None:

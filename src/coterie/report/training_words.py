@@ -42,6 +42,12 @@ def _sentence(run: RunFolder, time: str) -> str:
     if not n:
         return ""
     took = f", in {time}" if time else ""
+    if isinstance(iterations := (run.training or [{}])[-1].get("iteration"), int):  # not passes through the images
+        return (
+            "Networks learned to make images of each group, and to tell of an image which group it is of: "
+            f"{iterations:,} updates of the one that makes them{took}. "
+            "Each curve follows one figure through them; point at it to read it. All figures stand in "
+        )
     times = "once" if n == 1 else f"{n:,} times"
     return (
         f"A network learned what to compare the images by while it grouped them: it went through them {times}{took}. "
