@@ -53,11 +53,15 @@ def test_a_campaign_that_was_killed_goes_on_and_keeps_what_was_done(
     lines = done.out.splitlines()
     assert lines[1].startswith("[1/2] kmeans-photos seed 0: ACC 1.000 NMI 1.000 ARI 1.000 (labels), was done")
     assert lines[2].startswith("[2/2] kmeans-photos seed 1: ACC ")
-    assert lines[-1] == "all 2 runs are done; the records are in reproduced"
+    assert lines[-1] == "all 2 runs are done; the records are in reproduced, and results.md shows them"
     assert first.stat().st_mtime_ns == kept
     summary = json.loads(Path("reproduced/kmeans-photos/summary.json").read_text())
     assert summary["seeds"] == [0, 1]
     assert summary["peak_memory_gb"] > 0.1
+    page = Path("reproduced/results.md").read_text()
+    assert "| `kmeans-photos` | – | 1.000" in page
+    assert "](results-photos.svg)" in page
+    assert Path("reproduced/results-photos.svg").read_text().startswith("<svg")
 
 
 def test_a_run_that_fails_is_told_and_gives_an_exit_code(coterie: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,6 +193,26 @@ def test_seeds_are_read_as_reproduce_keeps_them(tmp_path: Path, candidates: list
         candidates_in(tmp_path)
 
 
+def test_runs_of_a_method_with_several_answers_have_them_all(tmp_path: Path, candidates: list[Candidate]) -> None:
+    for i, candidate in enumerate(candidates):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        np.save(folder / "embedding.npy", candidate.embedding)
+        np.savez(folder / "answers.npz", **candidate.answers)
+        info = {"format": "coterie run", "format_version": 1, "status": "complete", "images": {"n": 120}}
+        (folder / "run.json").write_text(json.dumps(info | {"answers": {"chosen": "linkage"}}))
+        lines = [f"{n}.png,{label},1.0" for n, label in enumerate(candidate.answers["linkage"])]
+        (folder / "assignments.csv").write_text("\n".join(["path,label,confidence", *lines, ""]))
+    paths = [tmp_path / str(i) for i in range(3)]
+    found, expected = choose(gather(paths)), choose(candidates)
+    assert (found.run, found.answer, found.because) == (str(paths[1]), "linkage", expected.because)
+    assert [row["answers"] for row in found.rows] == [row["answers"] for row in expected.rows]
+    other = (paths[2] / "assignments.csv").read_text().replace("0.png", "x.png", 1)
+    (paths[2] / "assignments.csv").write_text(other)
+    with pytest.raises(ConfigError, match="is not of the same images in the same order as"):
+        gather(paths)
+
+
 def test_what_holds_no_runs_or_one_is_refused(tmp_path: Path, candidates: list[Candidate]) -> None:
     with pytest.raises(ConfigError, match=r"holds no seed-\*\.json"):
         candidates_in(tmp_path)

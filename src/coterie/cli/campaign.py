@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FAILED = 1  # the exit code
 OF_AVAILABLE = 0.8  # the budget when nobody says
+PAGE = "results.md"
 
 
 def campaign(
@@ -72,6 +73,16 @@ def _budget() -> float:
     return OF_AVAILABLE * available
 
 
+def _write_page(out: Path) -> None:
+    """Tables and plots of all summaries in ``out``."""
+    from coterie.evidence.render import read_summaries, render
+    from coterie.files.atomic import write_text
+
+    made = render(read_summaries(out))
+    for name, text in {PAGE: made.page, **made.images}.items():
+        write_text(out / name, text)
+
+
 def _standing(run: "Planned") -> str:
     return f"failed before: {run.reason}" if run.state == "failed" else run.state
 
@@ -89,9 +100,11 @@ def _line(event: "Event") -> str:
 
 
 def _finish(runs: "list[Planned]", out: Path) -> None:
+    if any(run.state == "done" for run in runs):
+        _write_page(out)
     failed = sum(run.state == "failed" for run in runs)
     if not failed:
-        say(f"all {len(runs)} runs are done; the records are in {out}")
+        say(f"all {len(runs)} runs are done; the records are in {out}, and {PAGE} shows them")
         return
     say(f"{failed} of {len(runs)} runs failed, the others are in {out}; the same command tries those again")
     raise typer.Exit(FAILED)

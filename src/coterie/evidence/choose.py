@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from coterie.errors import ConfigError
 from coterie.evidence.criteria import CRITERIA, Candidate, candidates_in, figures
 from coterie.evidence.prediction import best_by, selected
+from coterie.evidence.protocol import ONLY
 from coterie.files.run_folder import RunFolder
 
 BY = ("gap", "seeds")  # the first that can be told of all runs
@@ -71,10 +72,14 @@ def _runs(paths: Sequence[Path]) -> list[Candidate]:
 
 
 def _candidate(run: RunFolder) -> Candidate:
-    labels = run.labels
+    answers, told = run.answers, run.info.get("answers")
+    if answers is None or told is None:  # a method with a single answer
+        answers, chosen = {ONLY: run.labels}, ONLY
+    else:
+        chosen = told["chosen"]
     return Candidate(
-        name=str(run.path), answers={"labels": labels}, chosen="labels", embedding=run.embedding,
-        n_clusters=int(labels.max()) + 1,
+        name=str(run.path), answers=answers, chosen=chosen, embedding=run.embedding,
+        n_clusters=int(run.labels.max()) + 1,
     )  # fmt: skip
 
 
