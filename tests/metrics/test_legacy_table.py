@@ -5,8 +5,8 @@ import pytest
 
 from coterie.metrics import accuracy, ari, legacy_batch_scores, nmi
 
-# true accuracy: {images in a batch: purity, NMI, ARI}, and ACC, NMI, ARI of the full set. The specification's NMI of the
-# full set (.04, .085, .904) is that of errors which prefer some clusters; these are of errors that are spread evenly.
+# true accuracy: {images in a batch: purity, NMI, ARI}, and ACC, NMI, ARI of the full set. The specification has NMIs of
+# the full set (.04, .085, .904) that errors spread evenly, as these are, do not give; its other numbers they do.
 TABLE = {
     0.10: ({50: (0.350, 0.368, 0.000), 64: (0.324, 0.312, 0.002), 100: (0.274, 0.213, 0.001)}, (0.10, 0.0, 0.0)),
     0.20: ({50: (0.364, 0.378, 0.011), 64: (0.338, 0.324, 0.013), 100: (0.291, 0.228, 0.012)}, (0.20, 0.020, 0.013)),

@@ -117,7 +117,7 @@ class UDC(Clusterer):
         self,
         n_clusters: int = 10,
         *,
-        iterations: int = 6000,
+        iterations: int = 4000,
         n_runs: int = 3,
         choose: int | str = "auto",
         batch_size: int = 64,
