@@ -59,11 +59,13 @@ function drawCircle(canvas, looks) {
   const images = new Int32Array(bytesOf(looks.circle_images));
   const [middle, reach] = [side / 2, side / 2 - CIRCLE_EDGE * ratio];
   const style = getComputedStyle(canvas);
-  context.strokeStyle = style.getPropertyValue("--line");
+  context.strokeStyle = style.color; // a canvas does not read the colours of the style sheet that depend on the theme
+  context.globalAlpha = 0.25;
   context.lineWidth = ratio;
   context.beginPath();
   context.arc(middle, middle, reach, 0, 2 * Math.PI);
   context.stroke();
+  context.globalAlpha = 1;
   const stamps = dotStamps([...new Set(answerLabels)], 2.4, ratio);
   images.forEach((image, i) => {
     const [sx, sy] = stamps.places.get(answerLabels[image]);
