@@ -38,7 +38,7 @@ def fitted(images: np.ndarray = IMAGES, **settings: Any) -> DCCM:
 
 @pytest.fixture(scope="module")
 def model(one_thread: None) -> DCCM:
-    return fitted(EASY, epochs=8, chunk=60, repeats=3, batch_size=20, maps=8, lr=0.003)
+    return fitted(EASY, epochs=8, chunk=60, repeats=3, batch_size=20, maps=8, lr=0.003, random_state=2)
 
 
 def test_the_method_is_known_by_its_name() -> None:

@@ -322,6 +322,7 @@ class DCCM(Clusterer):
 
     def _answer(self, run: Run, net: DCCMNet, store: ImageStore) -> np.ndarray:
         """D (n, d), and what the head reads of it."""
+        net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as a loaded model is, to the bit
         self.batch_spread_ = batch_spread(run, Probabilities(net), store)
         by_batch = None
         if self.evaluation == "batch":
