@@ -34,9 +34,9 @@ def test_a_choice_that_loses_more_than_a_blind_one_is_bold_and_one_that_cannot_b
     renderer: ModuleType,
 ) -> None:
     rows = [row("tcc-usps", seed, acc, gap=-acc, loss=None) for seed, acc in enumerate((0.7, 0.8, 0.9))]
-    line = next(line for line in renderer.page(rows).splitlines() if line.startswith("| `tcc-usps` | 3 |"))
+    line = next(line for line in renderer.page(rows).splitlines() if line.startswith("| `tcc-usps` † | 3 |"))
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells == ["`tcc-usps`", "3", ".900", ".1000", "0", "0", "0", "0", "0", "**.2000**", "0", "–"]
+    assert cells == ["`tcc-usps` †", "3", ".900", ".1000", "0", "0", "0", "0", "0", "**.2000**", "0", "–"]
 
 
 def test_the_page_says_how_few_seeds_there_are_and_what_each_method_lost(renderer: ModuleType) -> None:
@@ -55,12 +55,13 @@ def test_the_page_says_how_few_seeds_there_are_and_what_each_method_lost(rendere
 
 def test_what_came_after_the_criterion_was_picked_is_marked_and_has_a_mean_of_its_own(renderer: ModuleType) -> None:
     later = [row("udc-usps", seed, acc, gap=-acc) for seed, acc in enumerate((0.7, 0.8, 0.9))]
-    text = renderer.page([row("tcc-usps", seed, 0.7 + seed / 10) for seed in range(3)] + later)
+    text = renderer.page([row("jule-coil-20", seed, 0.7 + seed / 10) for seed in range(3)] + later)
+    assert "| `jule-coil-20` (+1) | 3 |" in text
     assert "| `udc-usps` † | 3 | .900 |" in text
     line = next(line for line in text.splitlines() if line.startswith("| *mean of †"))
     assert line.count(".2000") == 1
     assert "figures of 1 of these recipes in view" in " ".join(text.split())
-    assert "*mean of †" not in renderer.page([row("tcc-usps", seed, 0.8) for seed in range(3)])
+    assert "*mean of †" not in renderer.page([row("jule-coil-20", seed, 0.8) for seed in range(3)])
 
 
 def test_nothing_measured_is_said_as_such(renderer: ModuleType) -> None:
