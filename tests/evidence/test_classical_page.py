@@ -1,0 +1,42 @@
+"""docs/results/classical.md is what its script makes of its JSON and of the published tables."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def renderer() -> ModuleType:
+    """benchmarks/render_classical.py, which is a script and in no package."""
+    spec = importlib.util.spec_from_file_location("render_classical", ROOT / "benchmarks/render_classical.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_the_classical_rivals_is_that_of_its_json(renderer: ModuleType) -> None:
+    """Fails after a measurement until ``python benchmarks/render_classical.py`` has run."""
+    assert renderer.page(renderer.read_rows()) == renderer.PAGE.read_text(encoding="utf-8")
+
+
+def test_figures_near_those_of_the_paper_are_bold_and_others_are_not(renderer: ModuleType) -> None:
+    row = {
+        "set": "cmu-pie", "method": "AC-Link", "features": "unit", "acc": 0.2013, "nmi": 0.545, "random": False,
+        "seconds": 3.0, "command": "c", "machine": "m", "date": "d", "commit": "a",
+    }  # fmt: skip
+    text = renderer.page([row, row | {"features": "centred", "acc": 0.3}])
+    assert "| AC-Link | .201 / .545 | **.201 / .545** | .300 / .545 | 3 |" in text
+    assert "1 of 1 figures of methods without anything random" in text.replace("\n", " ")
+
+
+def test_every_row_is_of_a_method_and_features_that_the_script_has(renderer: ModuleType) -> None:
+    for row in renderer.read_rows():
+        assert row["features"] in renderer.FEATURES
+        assert {"command", "commit", "date", "machine", "seed"} <= set(row)
+        assert 0 < row["acc"] <= 1
