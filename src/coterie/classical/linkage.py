@@ -21,6 +21,7 @@ from coterie.graphs.neighbors import METHODS
 from coterie.graphs.placing import memberships_by_neighbors
 from coterie.graphs.reduce import components_for, principal_axes, project
 from coterie.graphs.sampled import MANY, SAMPLE, sampled_rows, spread
+from coterie.graphs.stop import Stop
 from coterie.graphs.trust import reservations
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 
@@ -177,6 +178,16 @@ class GraphDegreeLinkage(Clusterer):
         if rows is not None:
             self._spread(grouping, features, rows)
 
+    def _take(self, grouping: Grouping) -> None:
+        self.choice_ = grouping.choice
+        self.stop_: Stop | None = grouping.stop
+        self.stages_: dict[str, float] = dict(grouping.seconds)
+        self.initial_labels_, self.merges_ = grouping.history.initial, grouping.merge_table
+        self.labels_, self.confidence_ = grouping.labels, grouping.confidence()
+        self.n_clusters_, self.n_zero_merges_ = grouping.n_clusters, grouping.n_zero_merges
+        for category, sentence in reservations(grouping, self._settings()):
+            warnings.warn(sentence, category, stacklevel=5)
+
     def _sampled(self, n: int) -> np.ndarray | None:
         """The rows that are linked, None for all."""
         most = (SAMPLE if n > MANY else n) if self.sample == "auto" else n if self.sample is None else int(self.sample)
@@ -191,8 +202,8 @@ class GraphDegreeLinkage(Clusterer):
         told = spread(grouping, features, rows, self.smallest_variance_, self._global_variance())
         self.labels_, self.confidence_ = told.labels, told.confidence
         self.initial_labels_, self.merges_ = told.initial, told.merge_table
-        if self.stop_ is not None:
-            self.stop_ = self.stop_._replace(is_fragment=told.is_fragment)
+        if grouping.stop is not None:
+            self.stop_ = grouping.stop._replace(is_fragment=told.is_fragment)
         self.stages_["placing the rest"] = time.perf_counter() - began
 
     def _global_variance(self) -> float | None:
@@ -207,14 +218,6 @@ class GraphDegreeLinkage(Clusterer):
         self.extractor_, self.embedding_ = None, np.empty((self.n_features_in_, 0), np.float32)
         self._take(group_graph(graph, self._settings()))
         return self
-
-    def _take(self, grouping: Grouping) -> None:
-        self.choice_, self.stop_, self.stages_ = grouping.choice, grouping.stop, dict(grouping.seconds)
-        self.initial_labels_, self.merges_ = grouping.history.initial, grouping.merge_table
-        self.labels_, self.confidence_ = grouping.labels, grouping.confidence()
-        self.n_clusters_, self.n_zero_merges_ = grouping.n_clusters, grouping.n_zero_merges
-        for category, sentence in reservations(grouping, self._settings()):
-            warnings.warn(sentence, category, stacklevel=5)
 
     def _describe_again(self, X: Any) -> np.ndarray:
         if self.affinity == "precomputed":
