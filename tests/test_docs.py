@@ -181,7 +181,7 @@ def test_every_named_warning_and_every_oddity_stands_on_the_page_about_trust() -
     assert [sentence for sentence in said if sentence not in text] == []
 
 
-@pytest.mark.parametrize("method", ["gdl", "kmeans", "jule", "tcc", "gatcluster", "dac", "dccm", "udc"])
+@pytest.mark.parametrize("method", ["gdl", "kmeans", "jule", "tcc", "dac", "dccm", "gatcluster", "udc"])
 def test_every_parameter_stands_on_the_page_of_its_method_with_its_default(method: str) -> None:
     from coterie.classical import CLASSICAL
     from coterie.methods import METHODS
