@@ -1,4 +1,4 @@
-"""What the tests of methods share: one thread, so that a child process gives the same bits as this one."""
+"""What the tests of methods share: one thread, so that a child process gives the same bits as this one, and seeds."""
 
 from collections.abc import Iterator
 
@@ -12,3 +12,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def same_numbers() -> None:
+    """Networks and images that a test draws are the same in every run."""
+    torch.manual_seed(0)

@@ -94,13 +94,13 @@ def test_a_map_that_these_images_cannot_have_is_refused_with_those_they_can(map_
 def test_colours_are_seen_only_where_asked_for() -> None:
     shape = (3, 16, 16)
     images = torch.rand(3, *shape)
-    grey = FeatureMaps(shape, 4, width=2).eval()
+    grey = FeatureMaps(shape, 4, width=8).eval()
     luma = (images * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
     with torch.no_grad():
         torch.testing.assert_close(grey(images), grey(luma))
         red, green = images * torch.tensor([1.0, 0, 0])[:, None, None], images[:, [1, 0, 2]]
         assert not torch.equal(grey(images), grey(red))
-        colour = FeatureMaps(shape, 4, width=2, colour=True).eval()
+        colour = FeatureMaps(shape, 4, width=8, colour=True).eval()
         assert not torch.allclose(colour(images), colour(green))
     assert grey.layers[0][0].in_channels == 1
     assert colour.layers[0][0].in_channels == 3
