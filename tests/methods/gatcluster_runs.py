@@ -10,7 +10,7 @@ import torch
 
 from coterie.methods.gatcluster import GATCluster
 from kills import kill_many
-from methods.saving import EVERY_BATCH, figures, saving
+from methods.saving import EVERY_BATCH, assert_same_fit, saving
 
 K = 3
 
@@ -41,21 +41,11 @@ def train(folder: Path | None, save_every: float = EVERY_BATCH, **settings: Any)
 
 def assert_same(one: GATCluster, other: GATCluster) -> None:
     """Both trainings gave the same bits and the same figures, clocks aside."""
-    for name, answer in one.answers_.items():
-        assert (answer.labels == other.answers_[name].labels).all(), name
-        assert (answer.confidence == other.answers_[name].confidence).all(), name
-    assert (one.embedding_ == other.embedding_).all()
+    assert_same_fit(one, other)
     if one.theta_ is not None and other.theta_ is not None:
         np.testing.assert_allclose(one.theta_, other.theta_, rtol=1e-5)  # shown, not learned from
     first, second = one._fitted_tensors(), other._fitted_tensors()
     assert [name for name in first if not np.array_equal(first[name], second[name])] == []
-    first, second = one.extractor_.tensors(), other.extractor_.tensors()
-    assert [name for name in first if not np.array_equal(first[name], second[name])] == []
-    for shot, again in zip(one.snapshots_, other.snapshots_, strict=True):
-        assert shot.title == again.title
-        assert (shot.positions == again.positions).all(), shot.title
-        assert (shot.labels == again.labels).all(), shot.title
-    assert figures(one) == figures(other)
 
 
 if __name__ == "__main__":

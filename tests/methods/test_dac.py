@@ -1,7 +1,6 @@
 """DAC as a whole: trains, explains itself, saves, places new images, refuses what cannot be."""
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +34,6 @@ def marks(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 (IMAGES, CLASSES), (NEW, NEW_CLASSES) = marks(180), marks(9, seed=1)
 SMALL: dict[str, Any] = {"epochs": 3, "batch_size": 16, "chunk": 60, "repeats": 1, "maps": 4, "device": "cpu"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def fitted(images: np.ndarray = IMAGES, **settings: Any) -> DAC:

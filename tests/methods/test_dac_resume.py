@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +20,10 @@ from methods.saving import EVERY_BATCH
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
-def straight() -> DAC:
+def straight(one_thread: None) -> DAC:
     """The training without a stop and without a folder; only to be looked at."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    model = train(None)
-    torch.set_num_threads(before)
-    return model
+    return train(None)
 
 
 @pytest.fixture

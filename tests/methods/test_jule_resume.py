@@ -15,8 +15,8 @@ from coterie.errors import CheckpointWarning, ConfigError, TrainingStopped
 from coterie.methods.jule import JULE
 from coterie.training.run import Run
 from methods import jule_runs
-from methods.jule_runs import SETTINGS, assert_same, train
-from methods.saving import EVERY_BATCH
+from methods.jule_runs import SETTINGS, train
+from methods.saving import EVERY_BATCH, assert_same_fit
 
 TESTS = Path(__file__).parents[1]
 
@@ -56,7 +56,7 @@ def test_the_training_under_test_has_periods_and_rounds(straight: JULE) -> None:
 
 
 def test_a_training_with_checkpoints_equals_one_without(straight: JULE, tmp_path: Path) -> None:
-    assert_same(train(tmp_path), straight)
+    assert_same_fit(train(tmp_path), straight)
 
 
 # within the first epoch, at its end, at the end of a period, in the last period, and in both rounds
@@ -69,7 +69,7 @@ def test_a_stop_resumes_to_the_same_bits(
     with pytest.raises(TrainingStopped, match=f"stopped by SIGTERM at epoch {(stop - 1) // 3 + 1}") as caught:
         train(tmp_path, save_every)
     assert caught.value.exit_code == 143
-    assert_same(train(tmp_path, save_every), straight)
+    assert_same_fit(train(tmp_path, save_every), straight)
     assert steps.done == total(straight)
 
 
@@ -78,7 +78,7 @@ def test_many_stops_in_a_row_resume_to_the_same_bits(straight: JULE, steps: Any,
     for steps.stop in (2, 4, 5, 12, 20, 22):
         with pytest.raises(TrainingStopped, match="stopped by SIGINT"):
             train(tmp_path)
-    assert_same(train(tmp_path), straight)
+    assert_same_fit(train(tmp_path), straight)
     assert steps.done == total(straight)
 
 
@@ -99,7 +99,7 @@ def test_an_error_in_the_middle_resumes_from_the_last_checkpoint(
     monkeypatch.setattr(JULE, "_loss", fail_once)
     with pytest.raises(MemoryError):
         train(tmp_path, 0.0)
-    assert_same(train(tmp_path, 0.0), straight)
+    assert_same_fit(train(tmp_path, 0.0), straight)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -13,7 +13,7 @@ from typing import Any
 from coterie.errors import ConfigError
 from coterie.evidence.cells import Cell, Protocol, Score, Source
 from coterie.evidence.recipe import SCORES
-from coterie.evidence.summary import FORMAT, FORMAT_VERSION
+from coterie.evidence.summary import read_summary
 from coterie.metrics import check_triple
 
 Short = dict[str, Any]
@@ -43,7 +43,7 @@ def read_summaries(folder: Path) -> list[Short]:
         raise ConfigError(
             f"{folder} holds no summary; write one by `coterie reproduce RECIPE --summary {folder}/x.json`"
         )
-    return [shortened(_summary(path)) for path in paths]
+    return [shortened(read_summary(path)) for path in paths]
 
 
 def shortened(summary: Mapping[str, Any]) -> Short:
@@ -100,15 +100,3 @@ def _input(summary: Mapping[str, Any]) -> str:
     trains = summary["runs"][0]["last_epoch"] is not None
     features = summary["recipe"]["method"]["parameters"].get("features", "pixels" if trains else "auto")
     return "features chosen by their look" if features == "auto" else str(features)
-
-
-def _summary(path: Path) -> dict[str, Any]:
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): expected a summary of `coterie reproduce`") from error
-    if not isinstance(summary, dict) or summary.get("format") != FORMAT:
-        raise ConfigError(f"{path} is no summary of `coterie reproduce`: give a folder that holds nothing else")
-    if summary.get("format_version") != FORMAT_VERSION:
-        raise ConfigError(f"{path} was written by another release of coterie: run the recipe again")
-    return summary

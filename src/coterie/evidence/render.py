@@ -7,7 +7,6 @@
 The same summaries give the same bytes. Nothing is typed in, and a figure that was not measured is not there.
 """
 
-import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 from coterie.errors import ConfigError
 from coterie.evidence.plots import Spread, difference_plot, spread_plot
 from coterie.evidence.recipe import SCORES
-from coterie.evidence.summary import FORMAT, FORMAT_VERSION
+from coterie.evidence.summary import read_summary
 from coterie.metrics.significance import Ranking, friedman_nemenyi
 
 FEWEST = 3  # methods, and sets that they have in common, for ranks
@@ -39,7 +38,7 @@ def read_summaries(folder: Path) -> list[Summary]:
     paths = sorted(folder.glob("*/summary.json")) or sorted(p for p in folder.glob("*.json") if p.stem != "campaign")
     if not paths:
         raise ConfigError(f"{folder} holds no summary; give the folder that `coterie campaign --out` wrote")
-    return [_summary(path) for path in paths]
+    return [read_summary(path) for path in paths]
 
 
 def render(summaries: Sequence[Summary], title: str = "Results", images: str = "") -> Rendered:
@@ -188,15 +187,3 @@ def _origin(summaries: Sequence[Summary]) -> str:
 
 def _machine(machine: Mapping[str, Any]) -> str:
     return f"{machine['cores']} cores" + (f", {machine['gpu']}" if machine["gpu"] else "")
-
-
-def _summary(path: Path) -> Summary:
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): expected a summary of `coterie reproduce`") from error
-    if not isinstance(summary, dict) or summary.get("format") != FORMAT:
-        raise ConfigError(f"{path} is no summary of `coterie reproduce`: give a folder that holds nothing else")
-    if summary.get("format_version") != FORMAT_VERSION:
-        raise ConfigError(f"{path} was written by another release of coterie: run the recipe again")
-    return dict(summary)

@@ -1,10 +1,13 @@
 """What several runs of a recipe amount to."""
 
+import json
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from coterie.errors import ConfigError
 from coterie.evidence.recipe import SCORES, Recipe
 
 FORMAT, FORMAT_VERSION = "coterie reproduction", 1
@@ -103,3 +106,16 @@ def _lines(title: str, spreads: Mapping[str, Any]) -> list[list[str]]:
         + ["-" if value is None else f"{value:.3f}" for value in spreads[name].values()]
         for i, name in enumerate(SCORES)
     ]
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """The summary in the file ``path``; ConfigError where there is none, or that of another release."""
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}): expected a summary of `coterie reproduce`") from error
+    if not isinstance(summary, dict) or summary.get("format") != FORMAT:
+        raise ConfigError(f"{path} is no summary of `coterie reproduce`: give a folder that holds nothing else")
+    if summary.get("format_version") != FORMAT_VERSION:
+        raise ConfigError(f"{path} was written by another release of coterie: run the recipe again")
+    return summary

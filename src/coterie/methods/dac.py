@@ -39,7 +39,7 @@ from coterie.methods.pair_figures import PairFigures
 from coterie.methods.pair_objective import FORMS, PAIR_LOSSES, PairObjective, pair_update
 from coterie.methods.pairs import Thresholds
 from coterie.methods.runs import embed, run_of
-from coterie.methods.settled import memberships_by_embedding, placing_tensors, restore_placing, settle
+from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
 from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
 from coterie.nets.label_network import LabelNetwork, Shape
 from coterie.nets.valid_conv import DAC_PUBLISHED, dac_layout
@@ -369,13 +369,11 @@ class DAC(Clusterer):
         return memberships_by_embedding(self, features)
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
-        assigned = {"assigned": np.array([ANSWERS.index(self.assigned_)])}
-        return placing_tensors(self) | self.head_.tensors() | assigned
+        return settled_tensors(self, ANSWERS) | self.head_.tensors()
 
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        restore_placing(self, tensors)
+        restore_settled(self, tensors, ANSWERS)
         self.head_ = FoldedHead.from_tensors(tensors)
-        self.assigned_ = ANSWERS[int(tensors["assigned"][0])]
 
 
 def _lay_out(network: nn.Module, memory_format: torch.memory_format) -> None:

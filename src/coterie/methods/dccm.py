@@ -39,7 +39,7 @@ from coterie.methods.folded_head import FoldedHead, fold
 from coterie.methods.frozen import batch_spread, freeze, rows_by_batch
 from coterie.methods.pair_sampling import SAMPLERS
 from coterie.methods.runs import embed, run_of
-from coterie.methods.settled import memberships_by_embedding, placing_tensors, restore_placing, settle
+from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
 from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
 from coterie.nets.dccm_net import TAPS, DCCMNet, DCCMTrunk, Probabilities, dccm_layout, is_small, n_features_for
 from coterie.nets.discriminator import WIDTH, PairDiscriminator
@@ -347,10 +347,8 @@ class DCCM(Clusterer):
         return self.head_.shares(features) if self.assigned_ == "head" else memberships_by_embedding(self, features)
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
-        assigned = np.array([ANSWERS.index(self.assigned_)])
-        return placing_tensors(self) | self.head_.tensors() | {"assigned": assigned}
+        return settled_tensors(self, ANSWERS) | self.head_.tensors()
 
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        restore_placing(self, tensors)
+        restore_settled(self, tensors, ANSWERS)
         self.head_ = FoldedHead.from_tensors(tensors)
-        self.assigned_ = ANSWERS[int(tensors["assigned"][0])]

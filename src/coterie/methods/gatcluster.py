@@ -36,7 +36,7 @@ from coterie.methods.runs import embed, run_of
 from coterie.methods.schedules import make_optimizer
 from coterie.methods.self_figures import SelfFigures
 from coterie.methods.self_targets import Targets, Weights, make_targets, total_loss
-from coterie.methods.settled import memberships_by_embedding, placing_tensors, restore_placing, settle
+from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
 from coterie.methods.snapshots import Snapshot, plain, snapshot
 from coterie.nets.attention import GAUSSIANS, GaussianAttentionNet, LabelFeatures
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
@@ -329,11 +329,9 @@ class GATCluster(Clusterer):
         return self.head_.shares(features) if self.assigned_ == "head" else memberships_by_embedding(self, features)
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
-        own = {"assigned": np.array([ANSWERS.index(self.assigned_)])}
-        return placing_tensors(self) | self.head_.tensors() | own
+        return settled_tensors(self, ANSWERS) | self.head_.tensors()
 
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        restore_placing(self, tensors)
+        restore_settled(self, tensors, ANSWERS)
         self.head_ = FoldedHead.from_tensors(tensors)
-        self.assigned_ = ANSWERS[int(tensors["assigned"][0])]
         self.theta_ = None

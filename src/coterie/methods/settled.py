@@ -1,7 +1,7 @@
 """The end of a method that has answers of its own and that of the linkage: one is chosen, all are kept."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,3 +84,14 @@ def restore_placing(model: Any, tensors: Mapping[str, np.ndarray]) -> None:
     """Takes back what ``placing_tensors`` gave."""
     model.smallest_variance_ = float(tensors["smallest_variance"][0])
     model.n_neighbors_ = int(tensors["n_neighbors"][0])
+
+
+def settled_tensors(model: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """``placing_tensors``, and which of the answers ``names`` was assigned."""
+    return placing_tensors(model) | {"assigned": np.array([names.index(model.assigned_)])}
+
+
+def restore_settled(model: Any, tensors: Mapping[str, np.ndarray], names: Sequence[str]) -> None:
+    """Takes back what ``settled_tensors`` gave."""
+    restore_placing(model, tensors)
+    model.assigned_ = names[int(tensors["assigned"][0])]

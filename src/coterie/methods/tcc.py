@@ -34,7 +34,7 @@ from coterie.methods.answers import head_answer, linkage_answer, matched, shares
 from coterie.methods.epoch_figures import EpochFigures
 from coterie.methods.runs import embed, run_of
 from coterie.methods.schedules import DECAYS, learning_rate, make_optimizer, set_rate
-from coterie.methods.settled import memberships_by_embedding, placing_tensors, restore_placing, settle_with
+from coterie.methods.settled import memberships_by_embedding, restore_settled, settle_with, settled_tensors
 from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
 from coterie.methods.student import Student, teach_student
 from coterie.methods.twins import Known, Memory, Objective, Parts, twin_contrast
@@ -424,11 +424,9 @@ class TCC(Clusterer):
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
         student = {f"student.{name}": np.ascontiguousarray(array) for name, array in self.student_._asdict().items()}
-        own = {"prototypes": self.prototypes_, "assigned": np.array([ANSWERS.index(self.assigned_)])}
-        return placing_tensors(self) | student | own
+        return settled_tensors(self, ANSWERS) | student | {"prototypes": self.prototypes_}
 
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        restore_placing(self, tensors)
+        restore_settled(self, tensors, ANSWERS)
         self.prototypes_ = tensors["prototypes"]
         self.student_ = Student(**{name: tensors[f"student.{name}"] for name in Student._fields})
-        self.assigned_ = ANSWERS[int(tensors["assigned"][0])]

@@ -36,7 +36,7 @@ from coterie.methods.gan_parts import Parts, Sizes, build_parts
 from coterie.methods.probes import Probe, change_by, compare, generated, one_of, parted, several_passes
 from coterie.methods.run_choice import other_features, pairwise_nmi, run_table, told_of_others
 from coterie.methods.runs import embed, run_of
-from coterie.methods.settled import memberships_by_embedding, placing_tensors, restore_placing, settle
+from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
 from coterie.methods.snapshots import snapshot
 from coterie.methods.wasserstein import eta_at
 from coterie.nets.gan import as_seen, check_sides, is_signed
@@ -338,9 +338,8 @@ class UDC(Clusterer):
 
     def _fitted_tensors(self) -> dict[str, np.ndarray]:
         own = {"head.weight": np.ascontiguousarray(self.head_weight_), "head.bias": self.head_bias_}
-        return placing_tensors(self) | own | {"assigned": np.array([ANSWERS.index(self.assigned_)])}
+        return settled_tensors(self, ANSWERS) | own
 
     def _restore_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        restore_placing(self, tensors)
+        restore_settled(self, tensors, ANSWERS)
         self.head_weight_, self.head_bias_ = tensors["head.weight"], tensors["head.bias"]
-        self.assigned_ = ANSWERS[int(tensors["assigned"][0])]
