@@ -5,8 +5,8 @@
         python benchmarks/gatcluster_speed.py --official elsewhere
     python benchmarks/render_gatcluster.py
 
-kept        what a training of the defaults keeps of the bare step (network, losses, optimiser on one resident batch that
-            is transformed already), at 2 and 8 repeats of a set of targets: the rest goes into transforming and targets
+kept        what a training of the defaults keeps of the bare step (network, losses, optimiser on one resident batch,
+            transformed already), at 2 and 8 repeats of a set of targets: the rest goes into transforming and targets
 evaluation  the share of a whole training that looking at all images takes (snapshots and the final pass)
 official    the network and the sub-batches of 32 of the paper for 96 x 96, ours and the authors'; 2 repeats, not 8, for
             the sake of time, so targets weigh more than in a training of the paper
@@ -212,7 +212,8 @@ def stand_in() -> None:
     """What the code imports and does not need here: its loaders of data, and torchvision."""
     asked = {
         "torchvision": (), "torchvision.transforms": (), "torchvision.transforms.functional": (),
-        "torchvision.utils": ("make_grid",), "torchvision.models": ("resnet",), "deepcluster.data": ("build_data_loader", "build_dataset"),
+        "torchvision.utils": ("make_grid",), "torchvision.models": ("resnet",),
+        "deepcluster.data": ("build_data_loader", "build_dataset"),
     }  # fmt: skip
     for name, parts in asked.items():
         found = ModuleType(name)

@@ -130,7 +130,13 @@ def test_the_figures_of_the_page_are_medians_over_the_seeds(renderer: ModuleType
         for step, batch, mb in (("targets", 25, 100), ("targets", 200, 1400), ("update", 64, 900))
     ]
     missed = [ORIGIN | {"m2": 32, "k": 10, "missed": 0.15, "expected": 0.141, "absent": 0.034}]
-    made = renderer.pages({"ablation": rows, "size": sizes, "map": [], "memory": peaks, "entropy": missed})
+    timed = ORIGIN | {"side": 32, "width": 16, "batch_size": 64, "precision": "32", "threads": 2, "what": "2 repeats"}
+    speeds = [
+        timed | {"study": "kept", "updates_per_second": 20.0, "kept": 0.8},
+        timed | {"study": "evaluation", "what": "30 epochs", "share": 0.012},
+    ]
+    studies = {"ablation": rows, "size": sizes, "map": [], "memory": peaks, "entropy": missed, "speed": speeds}
+    made = renderer.pages(studies)
     page = made[renderer.PAGE]
     assert (
         "| USPS | A0: all four learning tasks | .600 / .300 | .700 / .300 | .700 / .300 | .600 – .800 | 3 | 100 |"
@@ -140,6 +146,8 @@ def test_the_figures_of_the_page_are_medians_over_the_seeds(renderer: ModuleType
     assert page.index("| USPS | 32 |") < page.index("| USPS | 64 |")
     assert "| 96 x 96 | 100 | 1,400 | 900 |" in page
     assert "| 10 | 32 | 0.150 | 0.141 | 3.4% |" in page
+    assert "| 2 repeats | 32 | 16 | 64 | 32 | 2 | 20.00 | kept 80.0% |" in page
+    assert "took 1.2% of a training of 30 epochs" in page
     assert page.count("Not measured yet") == 1
     assert "`python benchmarks/gatcluster_studies.py map`" in page
     svgs = {path.name: text for path, text in made.items() if path.suffix == ".svg"}
