@@ -33,7 +33,7 @@ from coterie.methods.chunks import chunk_size, sub_batches
 from coterie.methods.folded_head import FoldedHead, fold
 from coterie.methods.looks import looks
 from coterie.methods.runs import embed, run_of
-from coterie.methods.schedules import make_optimizer
+from coterie.methods.schedules import DECAYS, learning_rate, make_optimizer, set_rate
 from coterie.methods.self_figures import SelfFigures
 from coterie.methods.self_targets import Targets, Weights, make_targets, total_loss
 from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
@@ -53,6 +53,7 @@ CHOICES = {
     "gaussian": tuple(GAUSSIANS),
     "assign": ("auto", *ANSWERS),
     "augment": ("auto", *PRESETS),
+    "lr_decay": DECAYS,
 }
 
 
@@ -102,7 +103,10 @@ class GATCluster(Clusterer):
         first_statistics: before the first targets, let batch normalisation meet the images. The authors' first targets
             come from a network that has not, and are noise.
         augment: a preset of ``images.presets``; "auto" takes "marks" for small grey images, else "gatcluster" (paper).
-        lr: of Adam, constant; .001 (paper).
+        lr: of Adam, .001 (paper).
+        lr_decay: "cosine" lets it fall to 0 over the training, "none" keeps it (paper, which had 1.5 million
+            updates and took the best of its evaluations with labels): at a constant rate a small network forgets
+            again, within an epoch, the clusters that it had.
         assign: "head", the label branch (paper); "linkage" of the pooled features; or "auto", whichever cuts least of
             the weight of the neighbour graph.
         precision: 32, bf16 or 16 (mixed).
@@ -153,6 +157,7 @@ class GATCluster(Clusterer):
         first_statistics: bool = True,
         augment: str = "auto",
         lr: float = 1e-3,
+        lr_decay: str = "cosine",
         assign: str = "auto",
         precision: str = "32",
         device: str = "auto",
@@ -181,6 +186,7 @@ class GATCluster(Clusterer):
         self.first_statistics = first_statistics
         self.augment = augment
         self.lr = lr
+        self.lr_decay = lr_decay
         self.assign = assign
         self.precision = precision
         self.device = device
@@ -228,6 +234,7 @@ class GATCluster(Clusterer):
             size = chunk_size(len(store), self.n_targets)
             run.check_memory(store, size)
             for epoch in run.epochs(self.epochs):
+                set_rate(parts.optimizer, learning_rate(self.lr, epoch, self.epochs, decay=self.lr_decay))
                 if run.at_epoch_start:
                     self._take_snapshot(run, epoch, parts, store)
                 for chunk in run.batches(store, size):
