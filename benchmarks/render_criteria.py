@@ -33,7 +33,8 @@ Recipes = dict[str, list[Row]]
 
 def pages() -> dict[Path, str]:
     """The page of the committed rows, and its plot."""
-    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
+    kept = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
+    rows = [dict.fromkeys(CRITERIA) | row for row in kept]  # a criterion that came later is None in older rows
     several = enough(by_recipe(rows))
     return {PAGE: page(rows)} | ({PLOT: plot(several)} if several else {})
 

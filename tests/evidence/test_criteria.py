@@ -97,6 +97,12 @@ def test_a_cluster_that_was_asked_for_and_is_empty_lowers_what_is_kept_inside() 
     assert "acc" not in second
 
 
+def test_agreement_under_changes_is_of_the_answer_that_was_chosen_alone() -> None:
+    head, linkage = figures([run("a", 0.2, 0, agreement=0.75)])
+    assert (head["agreement"], linkage["agreement"]) == (None, 0.75)
+    assert linkage["chosen"]
+
+
 def test_what_cannot_be_told_is_none() -> None:
     alone = run("a", 0.2, 0, answers={"labels": moved(0.2, 0)}, chosen="labels", embedding=None, loss=None, scores={})
     (row,) = figures([alone])

@@ -36,7 +36,7 @@ def test_a_choice_that_loses_more_than_a_blind_one_is_bold_and_one_that_cannot_b
     rows = [row("tcc-usps", seed, acc, gap=-acc, loss=None) for seed, acc in enumerate((0.7, 0.8, 0.9))]
     line = next(line for line in renderer.page(rows).splitlines() if line.startswith("| `tcc-usps` † | 3 |"))
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells == ["`tcc-usps` †", "3", ".900", ".1000", "0", "0", "0", "0", "0", "**.2000**", "0", "–"]
+    assert cells == ["`tcc-usps` †", "3", ".900", ".1000", "0", "0", "0", "0", "0", "**.2000**", "0", "–", "0"]
 
 
 def test_the_page_says_how_few_seeds_there_are_and_what_each_method_lost(renderer: ModuleType) -> None:

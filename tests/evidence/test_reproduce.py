@@ -73,6 +73,9 @@ class Toy(BaseEstimator):  # type: ignore[misc]
         self.labels_ = self.answers_["robust"].labels
         self.training_ = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}]
 
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return np.full(len(X), self.labels_[0])
+
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -100,6 +103,11 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
+def labels_kept(folder: Path) -> np.ndarray:
+    with np.load(folder / "out/seed-3.npz") as arrays:
+        return np.asarray(arrays["robust"])
+
+
 def test_each_seed_runs_once_with_what_the_recipe_says(asked: Ask, tmp_path: Path) -> None:
     done = list(reproduce(asked(3, 5, circumstances=Circumstances("cpu"))))
     shape = (1797, 1, 8, 8)
@@ -117,6 +125,7 @@ def test_a_record_holds_scores_of_every_answer_and_what_they_depend_on(asked: As
     assert record["scores"] == record["answers"]["robust"]
     assert record["answers"].keys() == {"plain", "robust"}
     assert record["scores"].keys() == {"n_clusters", "acc", "nmi", "ari"}
+    assert record["agreement"] == pytest.approx((labels_kept(tmp_path) == labels_kept(tmp_path)[0]).mean(), abs=1e-4)
     assert record["last_epoch"] == {"epoch": 2, "loss": 1.0}
     assert record["parameters"] == {"n_clusters": 10, "sharpness": 2, "epochs": 5}
     assert record["warnings"] == [{"kind": "GraphWarning", "message": "a toy's graph"}]

@@ -33,6 +33,7 @@ CRITERIA = {
     "gap": "the same, less the share that leads to the nearest other cluster",
     "merge gap": "last merger made against first refused, by a linkage of the embedding",
     "loss": "the training loss of the last epoch, negated",
+    "agreement": "share of 2,000 images whose group is also that of a slightly changed variant; of the chosen answer",
 }
 SAMPLE = 2000
 STRAYS = 20  # clusters smaller than this part of an even one are strays, for the merge gap
@@ -52,6 +53,7 @@ class Candidate:
         embedding: (n, d) float32, or None.
         n_clusters: the number that was asked for.
         loss: of the last epoch, or None.
+        agreement: of the chosen answer under changes of the images, or None where it was not noted.
         scores: name of an answer -> acc, nmi, ari; empty where classes are not known.
     """
 
@@ -61,6 +63,7 @@ class Candidate:
     embedding: np.ndarray | None
     n_clusters: int
     loss: float | None = None
+    agreement: float | None = None
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
@@ -87,6 +90,7 @@ def _candidate(path: Path, seed: int, record: dict[str, Any]) -> Candidate:
         name=f"seed {seed}", answers=kept, chosen=record["chosen"], embedding=embedding,
         n_clusters=record["parameters"].get("n_clusters") or record["data"]["n_classes"],
         loss=float(loss) if isinstance(loss, int | float) else None, scores=record["answers"],
+        agreement=record.get("agreement"),  # records of before 2026-11-26 have none
     )  # fmt: skip
 
 
@@ -107,6 +111,7 @@ def figures(candidates: Sequence[Candidate]) -> list[Row]:
         for answer, labels in candidate.answers.items():
             own = {"seeds": across.get((candidate.name, answer)), "answers": agreement.get(answer)}
             own |= _of_the_answer(candidate, labels, graph) | shared
+            own["agreement"] = candidate.agreement if answer == candidate.chosen else None
             rows.append({
                 "run": candidate.name, "answer": answer, "chosen": answer == candidate.chosen,
                 **{name: _plain(own[name]) for name in CRITERIA},

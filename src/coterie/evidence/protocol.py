@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from coterie.errors import CoterieWarning
+from coterie.evidence.agreement import agreement_under_change
 from coterie.evidence.datasets import Dataset
 from coterie.evidence.machine import peak_memory, provenance, start_gpu_count
 from coterie.evidence.recipe import NOT_PARAMETERS, Recipe, method_named
@@ -62,6 +63,7 @@ def run_once(
         "seed": seed if is_random(recipe) else None,
         "parameters": {name: _plain(value) for name, value in _parameters(model).items()},
         **_scored(model, data.classes, answers),
+        "agreement": _agreement(model, data.images),
         "last_epoch": (getattr(model, "training_", None) or [None])[-1],
         **took,
         "device": circumstances.device,
@@ -69,6 +71,11 @@ def run_once(
         "warnings": noted,
     }
     return record, answers | _learned(model)
+
+
+def _agreement(model: Any, images: np.ndarray) -> float | None:
+    """Of the answer that was chosen, under changes of the images; None where nothing was learned of such changes."""
+    return round(agreement_under_change(model, images), 4) if hasattr(model, "training_") else None
 
 
 def _learned(model: Any) -> dict[str, np.ndarray]:
