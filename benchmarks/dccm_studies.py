@@ -124,7 +124,7 @@ def pairs(asked: argparse.Namespace) -> None:
         learner = _model(asked, wanted, TaughtGraph, data)
         learner.z = torch.from_numpy(_probabilities(teacher)).float()
         _fit(learner, data)
-        train = _train_part(data)
+        train = training_part(data)
         found = probe(learner.embedding_, data.classes, train, _probe_settings(asked))
         return {"accuracy": round(found.accuracy, 4), "seconds": round(time.perf_counter() - began, 1)}
 
@@ -187,7 +187,7 @@ def probing(asked: argparse.Namespace) -> None:
     wanted = [{"set": name, "seed": seed, "parameters": _own(asked)} for name in asked.sets for seed in asked.seeds]
 
     def row(wanted: Row, data: Dataset) -> Row:
-        train = _train_part(data)
+        train = training_part(data)
         of_training = Dataset(data.name, data.images[train], data.classes[train], data.n_clusters, data.note)
         model = _fitted(asked, wanted | {"setting": "probe"}, DCCM, of_training)
         store = open_images(data.images)
@@ -208,7 +208,7 @@ def _last_maps(model: DCCM, store: ImageStore) -> np.ndarray:
     return TrainedNetwork(torch.nn.Sequential(trunk, torch.nn.Flatten()), extractor.architecture).transform(store)
 
 
-def _train_part(data: Dataset) -> np.ndarray:
+def training_part(data: Dataset) -> np.ndarray:
     """(n,) bool: the training part of the set, or four fifths of one that has no parts."""
     n = len(data.images)
     if data.name in N_TRAIN:

@@ -125,7 +125,7 @@ def test_the_probe_trains_on_one_part_and_scores_on_the_other(study: Study) -> N
 
 def test_the_training_part_of_a_known_set_is_its_first_images(studies: ModuleType) -> None:
     usps = Dataset("usps", np.zeros((9298, 1, 1, 1), np.uint8), np.zeros(9298, np.int64), 10, "")
-    assert studies._train_part(usps).nonzero()[0].tolist() == list(range(7291))
+    assert studies.training_part(usps).nonzero()[0].tolist() == list(range(7291))
 
 
 # --- the page
