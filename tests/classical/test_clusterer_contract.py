@@ -14,14 +14,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import coterie
-from coterie.classical import CLASSICAL, GraphDegreeLinkage, KMeans
+from coterie.classical import CLASSICAL, GraphDegreeLinkage, KMeans, PathIntegral, ZetaFunction
 from coterie.clusterer import Clusterer
 from coterie.errors import ConfigError, ModelFileError
 from oracles.plain_graphs import partition
 
 K = 5
 Make = Callable[..., Clusterer]
-makers = pytest.mark.parametrize("make", [GraphDegreeLinkage, KMeans], ids=["gdl", "kmeans"])
+MAKES = [GraphDegreeLinkage, KMeans, ZetaFunction, PathIntegral]
+makers = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.kind)
 
 
 def blobs(each: int = 40, d: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
