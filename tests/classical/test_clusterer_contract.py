@@ -248,8 +248,11 @@ def test_the_methods_are_listed_under_the_names_in_their_model_files() -> None:
 @pytest.mark.filterwarnings("ignore::coterie.errors.CoterieWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
-    [GraphDegreeLinkage(), GraphDegreeLinkage(n_clusters=2, n_neighbors=20, stop="plain", refine=0), KMeans(n_init=1)],
+    [
+        GraphDegreeLinkage(), GraphDegreeLinkage(n_clusters=2, n_neighbors=20, stop="plain", refine=0),
+        KMeans(n_init=1), ZetaFunction(), PathIntegral(series="exact"),
+    ],
     expected_failed_checks={},
-)
+)  # fmt: skip
 def test_scikit_learn_s_own_checks_pass(estimator: Clusterer, check: Callable[[Clusterer], None]) -> None:
     check(estimator)

@@ -23,9 +23,9 @@ class ZetaFunction(WalkLinkage):
 
     Args:
         n_clusters: 1 to n.
-        n_neighbors: edges from each image, K; 20 as in the paper and as uploaded.
+        n_neighbors: edges from each image, K; 20 as uploaded.
         a: factor of the scale, the mean squared distance of all edges; .95 as uploaded.
-        z: what a step costs, above 0, at most .99; .01 as in the paper.
+        z: what a step costs, above 0, at most .99; .01 as uploaded.
         series: "leading" has the cycles of two steps, z^2 (1 / |a| + 1 / |b|) M_ab, M_ab the sum of P_ij P_ji over i in
             a and j in b: for any number of images, off by some z of an affinity, and groups that do not depend on z.
             "exact", as uploaded, has all cycles, for at most 3,000 images.
