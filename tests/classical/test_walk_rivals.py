@@ -138,7 +138,7 @@ def test_parts_without_an_edge_between_them_are_joined_by_their_means(make: type
 
 @makers
 def test_whole_series_of_too_many_images_are_refused_before_anything_is_computed(make: type[WalkLinkage]) -> None:
-    told = r"series='exact' holds all walks between 3,001 images, 0.1 GB: it takes at most 3,000; take series='leading'"
+    told = "that grows with the cube of the 3,001 images: it takes at most 3,000; take series='leading'"
     with pytest.raises(ConfigError, match=told):
         make(2, series="exact").fit(np.zeros((MOST_EXACT + 1, 1), np.float32))
 

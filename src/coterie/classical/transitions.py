@@ -17,7 +17,7 @@ from coterie.graphs.knn import Neighbors
 from coterie.graphs.neighbors import find_neighbors
 from coterie.parameters import check_choice, check_number, check_whole
 
-MOST_EXACT = 3000  # images whose transitions and the walks within each cluster are held as dense matrices: 0.2 GB
+MOST_EXACT = 3000  # images; their dense matrices take 0.15 GB, and one large cluster among them minutes
 LIGHTEST = 1e-5  # weight that the nearest neighbour of every image has at least
 SERIES = ("leading", "exact")
 
@@ -43,8 +43,9 @@ class WalkLinkage(Rival):
         super()._check_count(n)
         if self.series == "exact" and n > MOST_EXACT:
             raise ConfigError(
-                f"series='exact' holds all walks between {n:,} images, {2 * 8e-9 * n**2:,.1f} GB: it takes at most "
-                f"{MOST_EXACT:,}; take series='leading', which leaves out about {self.z:g} of an affinity"
+                f"series='exact' follows walks of every length, in time that grows with the cube of the {n:,} images: "
+                f"it takes at most {MOST_EXACT:,}; take series='leading', which leaves out some {self.z:g} of an "
+                "affinity"
             )
 
     def _group(self, features: np.ndarray) -> np.ndarray:
