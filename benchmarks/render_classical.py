@@ -51,6 +51,8 @@ def _section(name: str, rows: list[Row]) -> str:
     lines = [f"## {known.title}", "", f"{known.n:,} images, {known.k} classes."]
     if name == "coil-20":
         lines[-1] += " Here 32 x 32, in the paper 128 x 128: other figures are to be expected."
+    if not any(_told(name, row["method"]) for row in rows):
+        lines[-1] += " Not a set of the paper."
     lines += ["", "| method | in the paper | unit | centred | seconds |", "| --- | --- | --- | --- | ---: |"]
     lines += [_line(name, method, rows) for method in dict.fromkeys(row["method"] for row in rows)]
     return "\n".join([*lines, ""])

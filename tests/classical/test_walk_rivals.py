@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 from coterie.classical import PathIntegral, ZetaFunction
 from coterie.classical.path_integral import gain_of_paths
 from coterie.classical.transitions import MOST_EXACT, WalkLinkage, transition_matrix, wide_enough
-from coterie.classical.walks import Detour, Gain, Walks, detour, walks_within
+from coterie.classical.walks import Gain, detour, joined, walks_within
 from coterie.classical.zeta import gain_of_cycles
 from coterie.errors import ConfigError
 from coterie.graphs.components import nearest_neighbor_clusters
@@ -173,7 +173,17 @@ def test_a_detour_is_the_corner_of_the_inverse_of_both() -> None:
     steps = 0.4 * P.toarray()
     a, b = np.arange(0, 60, 3), np.arange(1, 60, 3)
     one = walks_within(steps, a)
-    found: Detour = detour(steps, one, walks_within(steps, b))
-    both: Walks = walks_within(steps, np.concatenate([a, b]))
+    found = detour(steps, one, walks_within(steps, b))
+    both = walks_within(steps, np.concatenate([a, b]))
     corner = both.within[: len(a), : len(a)]
-    np.testing.assert_allclose(found.out @ found.beyond @ found.home, corner - one.within, atol=1e-12)
+    np.testing.assert_allclose(found.walks, corner - one.within, atol=1e-12)
+
+
+def test_the_walks_within_two_clusters_are_put_together_from_those_within_each() -> None:
+    P, _ = case(4)
+    steps = 0.4 * P.toarray()
+    a, b = np.arange(0, 60, 3), np.arange(1, 60, 3)
+    found = joined(steps, walks_within(steps, a), walks_within(steps, b))
+    wanted = walks_within(steps, np.concatenate([a, b]))
+    assert (found.members == wanted.members).all()
+    np.testing.assert_allclose(found.within, wanted.within, atol=1e-12)

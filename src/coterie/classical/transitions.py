@@ -17,7 +17,7 @@ from coterie.graphs.knn import Neighbors
 from coterie.graphs.neighbors import find_neighbors
 from coterie.parameters import check_choice, check_number, check_whole
 
-MOST_EXACT = 3000  # images; their dense matrices take 0.15 GB, and one large cluster among them minutes
+MOST_EXACT = 3000  # images; their dense matrices take 0.15 GB, one large cluster among them minutes
 LIGHTEST = 1e-5  # weight that the nearest neighbour of every image has at least
 SERIES = ("leading", "exact")
 

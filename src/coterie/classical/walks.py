@@ -31,11 +31,22 @@ class Walks(NamedTuple):
 
 
 class Detour(NamedTuple):
-    """D (m, m) of a cluster of m images as out (m, j) @ beyond (j, k) @ home (k, m): j and k images on the border."""
+    """D (m, m) of a cluster of m images as out (m, j) @ beyond (j, k) @ home (k, m).
+
+    entered (j,), left (k,): the images of the other cluster where walks come in and go home, by their place in it.
+    """
 
     out: np.ndarray
     beyond: np.ndarray
     home: np.ndarray
+    entered: np.ndarray
+    left: np.ndarray
+
+    @property
+    def walks(self) -> np.ndarray:
+        """D (m, m)."""
+        found: np.ndarray = self.out @ self.beyond @ self.home
+        return found
 
 
 Gain = Callable[[Walks, Detour], float]
@@ -49,11 +60,27 @@ def walks_within(steps: np.ndarray, members: np.ndarray) -> Walks:
 def detour(steps: np.ndarray, own: Walks, other: Walks) -> Detour:
     """The walks of ``own`` that lead through ``other``, where ``steps`` (n, n) is z P."""
     there, back = steps[np.ix_(own.members, other.members)], steps[np.ix_(other.members, own.members)]
-    entered, left = np.flatnonzero(there.any(axis=0)), np.flatnonzero(back.any(axis=1))
-    out, home = own.within @ there[:, entered], back[left] @ own.within
+    from_, entered = _border(there)
+    left, to = _border(back)
+    back = back[np.ix_(left, to)]
+    out, home = own.within[:, from_] @ there[np.ix_(from_, entered)], back @ own.within[to]
     once = other.within[np.ix_(entered, left)]
-    again = np.eye(len(entered)) - once @ (back[left] @ out)  # those that turn back into ``own`` and come once more
-    return Detour(out, np.linalg.solve(again, once), home)
+    again = np.eye(len(entered)) - once @ (back @ out[to])  # those that turn back into ``own`` and come once more
+    return Detour(out, np.linalg.solve(again, once), home, entered, left)
+
+
+def joined(steps: np.ndarray, one: Walks, two: Walks) -> Walks:
+    """The walks within both, out of those within each: no matrix is inverted but those of the border."""
+    by_two, by_one = detour(steps, one, two), detour(steps, two, one)
+    back = two.within + by_one.walks
+    there = by_two.out @ back[by_two.entered]
+    rows = [[one.within + by_two.walks, there], [back[:, by_two.left] @ by_two.home, back]]
+    return Walks(np.concatenate([one.members, two.members]), np.block(rows))
+
+
+def _border(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows and the columns of ``steps`` that have any step: of two clusters, few."""
+    return np.flatnonzero(steps.any(axis=1)), np.flatnonzero(steps.any(axis=0))
 
 
 def link_walks(transitions: csr_matrix, initial: np.ndarray, z: float, gain: Gain) -> History:
@@ -91,9 +118,8 @@ class _Clusters:
         self.alive = {i: walks_within(self.steps, np.flatnonzero(initial == i)) for i in range(self.n_initial)}
 
     def merge(self, i: int, j: int, node: int) -> None:
-        members = np.concatenate([self.alive.pop(i).members, self.alive.pop(j).members])
-        self.node[members] = node
-        self.alive[node] = walks_within(self.steps, members)
+        self.alive[node] = joined(self.steps, self.alive.pop(i), self.alive.pop(j))
+        self.node[self.alive[node].members] = node
 
     def entries(self, node: int) -> Iterator[tuple[float, int, int]]:
         """(-affinity, other, ``node``) of each cluster that ``node`` has an affinity to."""
