@@ -19,9 +19,11 @@ import numpy as np
 from study_rows import Row, keep, missing, origin, read_rows, rounded
 
 from coterie.classical import CLASSICAL
+from coterie.classical.transitions import MOST_EXACT
 from coterie.clusterer import Clusterer
 from coterie.errors import CoterieWarning
 from coterie.evidence.datasets import Dataset, load
+from coterie.evidence.literature import published_sets
 from coterie.evidence.protocol import score
 from coterie.images.features import Pixels, unit_pixels
 from coterie.images.store import open_images
@@ -36,6 +38,10 @@ METHODS = {
     "SC-LS": ("sc-ls", {}),
     "N-Cuts": ("n-cuts", {}),
     "AC-Link": ("ac-link", {}),
+    "AC-Zell": ("ac-zell", {}),
+    "AC-Zell, exact": ("ac-zell", {"series": "exact"}),
+    "AC-PIC": ("ac-pic", {}),
+    "AC-PIC, exact": ("ac-pic", {"series": "exact"}),
     "AC-GDL": ("gdl", {"n_neighbors": 20, "n_components": None, "scale": "global", "stop": "plain", "refine": 0}),
     "NMF-LP": ("nmf-lp", {}),
     "NMF-LP, as published": ("nmf-lp", {"n_factors": None, "locality": 100.0}),
@@ -62,6 +68,13 @@ def centred(data: Dataset) -> np.ndarray:
 FEATURES = {"unit": unit, "centred": centred}
 
 
+def has_row(name: str, method: str, kind: str) -> bool:
+    """Whether the method called ``method`` takes the features of that ``kind`` of the set called ``name``."""
+    if METHODS[method][0] == "nmf-lp":
+        return kind == "unit"
+    return not method.endswith(", exact") or published_sets()[name].n <= MOST_EXACT
+
+
 def row(data: Dataset, name: str, kind: str, features: np.ndarray) -> Row:
     """One fit of the method called ``name`` on ``features`` (n, d) of that ``kind``."""
     model = made(name, data.n_clusters)
@@ -86,7 +99,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args()
     for name, kind in itertools.product(asked.sets, asked.features):
-        methods = [method for method in asked.methods if kind == "unit" or METHODS[method][0] != "nmf-lp"]
+        methods = [method for method in asked.methods if has_row(name, method, kind)]
         wanted = [{"set": name, "method": method, "features": kind} for method in methods]
         if not list(missing(wanted, read_rows(asked.out))):
             continue

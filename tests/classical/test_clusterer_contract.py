@@ -14,14 +14,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import coterie
-from coterie.classical import CLASSICAL, GraphDegreeLinkage, KMeans
+from coterie.classical import CLASSICAL, GraphDegreeLinkage, KMeans, PathIntegral, ZetaFunction
 from coterie.clusterer import Clusterer
 from coterie.errors import ConfigError, ModelFileError
 from oracles.plain_graphs import partition
 
 K = 5
 Make = Callable[..., Clusterer]
-makers = pytest.mark.parametrize("make", [GraphDegreeLinkage, KMeans], ids=["gdl", "kmeans"])
+MAKES = [GraphDegreeLinkage, KMeans, ZetaFunction, PathIntegral]
+makers = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.kind)
 
 
 def blobs(each: int = 40, d: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -247,8 +248,11 @@ def test_the_methods_are_listed_under_the_names_in_their_model_files() -> None:
 @pytest.mark.filterwarnings("ignore::coterie.errors.CoterieWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
-    [GraphDegreeLinkage(), GraphDegreeLinkage(n_clusters=2, n_neighbors=20, stop="plain", refine=0), KMeans(n_init=1)],
+    [
+        GraphDegreeLinkage(), GraphDegreeLinkage(n_clusters=2, n_neighbors=20, stop="plain", refine=0),
+        KMeans(n_init=1), ZetaFunction(), PathIntegral(series="exact"),
+    ],
     expected_failed_checks={},
-)
+)  # fmt: skip
 def test_scikit_learn_s_own_checks_pass(estimator: Clusterer, check: Callable[[Clusterer], None]) -> None:
     check(estimator)

@@ -15,8 +15,10 @@ from coterie.classical import (
     LandmarkSpectral,
     LocalityNMF,
     NormalizedCuts,
+    PathIntegral,
     SelfTuningSpectral,
     SpectralNJW,
+    ZetaFunction,
 )
 from coterie.classical.average_linkage import condensed_distances
 from coterie.classical.factors import smoothed, updated_parts, updated_shares
@@ -26,7 +28,10 @@ from coterie.classical.spectral import discretised, orthogonal_rows
 from coterie.errors import ClusterCountWarning, ConfigError
 from oracles.plain_graphs import partition
 
-RIVALS = [SpectralNJW, SelfTuningSpectral, LandmarkSpectral, NormalizedCuts, AverageLinkage, LocalityNMF]
+RIVALS = [
+    SpectralNJW, SelfTuningSpectral, LandmarkSpectral, NormalizedCuts, AverageLinkage, ZetaFunction, PathIntegral,
+    LocalityNMF,
+]  # fmt: skip
 makers = pytest.mark.parametrize("make", RIVALS, ids=lambda make: make.kind)
 Make = Callable[..., Rival]
 

@@ -35,6 +35,29 @@ def test_figures_near_those_of_the_paper_are_bold_and_others_are_not(renderer: M
     assert "1 of 1 figures of methods without anything random" in text.replace("\n", " ")
 
 
+def test_a_whole_series_is_compared_with_the_same_figure_as_its_leading_term_and_counted_once(
+    renderer: ModuleType,
+) -> None:
+    row = {
+        "set": "cmu-pie", "method": "AC-PIC", "features": "unit", "acc": 0.799, "nmi": 0.907, "random": False,
+        "seconds": 3.0, "command": "c", "machine": "m", "date": "d", "commit": "a",
+    }  # fmt: skip
+    text = renderer.page([row, row | {"method": "AC-PIC, exact", "acc": 0.5}])
+    assert "| AC-PIC, exact | .797 / .902 | .500 / .907 |" in text
+    assert "1 of 1 figures of methods without anything random" in text.replace("\n", " ")
+
+
+def test_a_set_that_the_paper_does_not_have_is_said_to_be_one(renderer: ModuleType) -> None:
+    row = {
+        "set": "orl", "method": "AC-PIC", "features": "unit", "acc": 0.7, "nmi": 0.88, "random": False,
+        "seconds": 3.0, "command": "c", "machine": "m", "date": "d", "commit": "a",
+    }  # fmt: skip
+    text = renderer.page([row])
+    assert "Not a set of the paper." in text
+    assert "| AC-PIC | – | .700 / .880 | – | 3 |" in text
+    assert "0 of 0 figures" in text
+
+
 def test_every_row_is_of_a_method_and_features_that_the_script_has(renderer: ModuleType) -> None:
     for row in renderer.read_rows():
         assert row["features"] in renderer.FEATURES

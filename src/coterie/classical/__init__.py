@@ -5,7 +5,9 @@ from coterie.classical.factors import LocalityNMF
 from coterie.classical.kmeans import KMeans
 from coterie.classical.landmarks import LandmarkSpectral
 from coterie.classical.linkage import GraphDegreeLinkage
+from coterie.classical.path_integral import PathIntegral
 from coterie.classical.spectral import NormalizedCuts, SelfTuningSpectral, SpectralNJW
+from coterie.classical.zeta import ZetaFunction
 from coterie.clusterer import Clusterer
 
 CLASSICAL: dict[str, type[Clusterer]] = {
@@ -16,5 +18,7 @@ CLASSICAL: dict[str, type[Clusterer]] = {
     "sc-ls": LandmarkSpectral,
     "n-cuts": NormalizedCuts,
     "ac-link": AverageLinkage,
+    "ac-zell": ZetaFunction,
+    "ac-pic": PathIntegral,
     "nmf-lp": LocalityNMF,
 }

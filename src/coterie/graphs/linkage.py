@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from coterie.errors import ConfigError
 from coterie.graphs import linkage_kernel as kernel
@@ -52,6 +53,23 @@ def link(
     )
     _, *rest = kernel.merge(_for_pairs(state, code), limit - len(first[0]), code, float(alpha))
     return history_of(initial, *map(np.concatenate, zip(first, rest, strict=True)))
+
+
+def link_sums(between: csr_matrix, initial: np.ndarray) -> History:
+    """Merges the clusters ``initial`` (n,) by M_ij (1 / |i| + 1 / |j|), M_ij the sum of ``between`` (n, n), symmetric
+    and not negative, over the images of i and those of j; until no two clusters have a positive affinity.
+
+    It is the size-ratio rule, whose V(i->j) = |j| A(i->j) is a plain sum, with V = M in both directions. The clusters
+    stand in for images here: what one image has of another is a product of two weights, so each weight is a root.
+    """
+    n, size = len(initial), np.bincount(initial)
+    members = csr_matrix((np.ones(n), (initial, np.arange(n))), shape=(len(size), n))
+    roots = (members @ between @ members.T).tocsr().sqrt()
+    indptr, indices = roots.indptr.astype(np.int64), roots.indices.astype(np.int64)
+    state = kernel.start(indptr, indices, roots.data, np.arange(len(size)), kernel.SIZE_RATIO)
+    state.size[:] = size
+    state = _for_pairs(state, kernel.SIZE_RATIO)
+    return history_of(initial, *kernel.merge(state, len(size) - 1, kernel.SIZE_RATIO)[1:])
 
 
 def _for_pairs(state: LinkageState, code: int) -> LinkageState:
