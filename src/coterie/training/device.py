@@ -2,7 +2,7 @@
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -33,18 +33,18 @@ def make_fabric(device: str = "auto", precision: str = "32", *, several_processe
         raise ConfigError(
             f"{n_launched()} processes were started, and this method trains in one: start it without torchrun."
         )
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it says what was asked for, on standard error
-    if n_launched() > 1:
-        return _shared_fabric(device, accelerator, PRECISIONS[precision])
     from lightning_fabric import Fabric
 
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision=PRECISIONS[precision])  # type: ignore[arg-type]
-    fabric.launch()
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it says what was asked for, on standard error
+    among: dict[str, Any] = {"devices": devices} if n_launched() == 1 else _among_others(device, accelerator)
+    fabric = Fabric(accelerator=accelerator, precision=PRECISIONS[precision], **among)  # type: ignore[arg-type]
+    if os.environ.get("LT_CLI_USED") != "1":  # `fabric run` has it launched already
+        fabric.launch()
     return fabric
 
 
-def _shared_fabric(device: str, accelerator: str, precision: str) -> "Fabric":
-    """A Fabric for this process and those that were started with it, which it meets."""
+def _among_others(device: str, accelerator: str) -> dict[str, Any]:
+    """What Fabric needs to know where this process was started with others."""
     n, here = n_launched(), n_here()
     if accelerator == "mps" or ":" in device:
         raise ConfigError(f"device={device!r} is one device for {n} processes: give auto, cuda or cpu.")
@@ -53,17 +53,9 @@ def _shared_fabric(device: str, accelerator: str, precision: str) -> "Fabric":
             f"{here} processes were started where there are {torch.cuda.device_count()} CUDA devices: start one for "
             "each, or give --device cpu."
         )
-    from lightning_fabric import Fabric
-
     from coterie.training.data_parallel import DataParallel
 
-    fabric = Fabric(
-        accelerator=accelerator, strategy=DataParallel(accelerator), devices=here, num_nodes=n // here,
-        precision=precision,  # type: ignore[arg-type]
-    )  # fmt: skip
-    if os.environ.get("LT_CLI_USED") != "1":  # `fabric run` has it launched already
-        fabric.launch()
-    return fabric
+    return {"strategy": DataParallel(accelerator), "devices": here, "num_nodes": n // here}
 
 
 def _accelerator(device: str) -> tuple[str, list[int] | int]:
