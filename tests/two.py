@@ -12,26 +12,45 @@ from torch import Tensor, distributed
 
 ROOT = Path(__file__).parents[1]
 Saved = dict[str, np.ndarray]
+TIMEOUT = float(os.environ.get("COTERIE_TEST_TIMEOUT", "120"))  # seconds; more where other work takes the machine
 
 
 def start_two(module: str, folder: Path) -> tuple[Saved, Saved]:
     """What the processes 0 and 1 of ``python -m module RANK 2 FOLDER`` leave behind."""
+    ended = end_of_two(module, folder)
+    assert [code for code, _ in ended] == [0, 0], ended
+    first, second = (dict(np.load(result_of(rank, folder), allow_pickle=False)) for rank in range(2))
+    return first, second
+
+
+def end_of_two(module: str, folder: Path, *more: str) -> list[tuple[int, str]]:
+    """How the processes 0 and 1 of ``python -m module RANK 2 FOLDER MORE`` end: exit code and standard error.
+
+    They find the environment that torchrun would give them.
+    """
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
     started = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", module, str(rank), "2", str(folder)],
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-W", "error", "-m", module, str(rank), "2", str(folder), *more],
+            env={**os.environ, **launched(rank, 2), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE, text=True,
         )
         for rank in range(2)
     ]  # fmt: skip
     try:
-        told = [process.communicate(timeout=120)[1] for process in started]
+        told = [process.communicate(timeout=TIMEOUT)[1] for process in started]
     finally:
         for process in started:
             process.kill()
-    assert [process.returncode for process in started] == [0, 0], told
-    first, second = (dict(np.load(result_of(rank, folder), allow_pickle=False)) for rank in range(2))
-    return first, second
+    return [(process.returncode, text) for process, text in zip(started, told, strict=True)]
+
+
+def launched(rank: int, world: int) -> dict[str, str]:
+    """What torchrun says to process ``rank`` of ``world`` on one machine."""
+    return {
+        "TORCHELASTIC_RUN_ID": "test", "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world),
+        "LOCAL_WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0",
+    }  # fmt: skip
 
 
 def meet(rank: int, world: int, folder: Path) -> None:

@@ -35,10 +35,12 @@ class Clusterer(ClusterMixin, TransformerMixin, BaseEstimator):
 
     After ``fit``: ``labels_`` (n,) int64 in 0..k-1, ``n_clusters_`` the number of non-empty clusters, ``confidence_``
     (n,) float32 in 0..1, ``embedding_`` (n, d) float32. A method has a ``kind`` (its name in model files), fits
-    features in ``_fit_features``, and says how much a new image belongs to each cluster in ``_memberships``.
+    features in ``_fit_features``, and says how much a new image belongs to each cluster in ``_memberships``. Its
+    ``several_processes`` says that torchrun may start its training more than once.
     """
 
     kind: str
+    several_processes = False
     features: Any = "auto"
     device: str = "auto"
 

@@ -15,7 +15,8 @@ from coterie.methods.epoch_figures import EpochFigures
 from coterie.methods.twins import Known, Memory, Objective, Parts, Step, clusters_of, perturbed, taught, twin_contrast
 from coterie.nets.heads import Assigned, TwinHead
 from coterie.training.memory import EMATwin, Queue
-from methods.two_twins import BATCH, IDS, VIEWS, D, Encoder, K, train
+from coterie.training.processes import Part
+from methods.two_twins import BATCH, IDS, VIEWS, D, Encoder, K, every_training
 from oracles import plain_contrast as plain
 from two import start_two
 
@@ -37,7 +38,7 @@ def pieces(k: int = K, images: int = 20, past: int = 4) -> tuple[TwinHead, EMATw
 @pytest.mark.parametrize("weights", ["pi", "gumbel"])
 def test_representations_of_clusters_are_those_of_a_loop(weights: str) -> None:
     first, second = assigned(9, 3, 4, 0), assigned(9, 3, 4, 1)
-    r, others, present = clusters_of(first, second, Objective(3, weights=weights))
+    r, others, present = clusters_of(first, second, Part(0, 9), Objective(3, weights=weights))
     for view, found in ((first, r), (second, others)):
         shares = view.log_pi.exp() if weights == "pi" else view.c[0]
         expected = plain.representations(shares.tolist(), view.f.tolist())
@@ -49,8 +50,8 @@ def test_representations_of_clusters_do_not_depend_on_the_order_of_the_batch_whi
     first, second = assigned(12, 3, 4, 0), assigned(12, 3, 4, 1)
     order = torch.randperm(12, generator=torch.Generator().manual_seed(2))
     shuffled = Assigned(first.f[order], first.log_pi[order], first.c[:, order], first.v[:, order])
-    r, _, _ = clusters_of(first, second, Objective(3))
-    again, _, _ = clusters_of(shuffled, second, Objective(3))
+    r, _, _ = clusters_of(first, second, Part(0, 12), Objective(3))
+    again, _, _ = clusters_of(shuffled, second, Part(0, 12), Objective(3))
     torch.testing.assert_close(again, r)
 
     def columns(log_pi: Tensor) -> Tensor:
@@ -64,7 +65,7 @@ def test_representations_of_clusters_do_not_depend_on_the_order_of_the_batch_whi
 
 def test_halves_of_a_batch_represent_clusters_independently() -> None:
     first, second = assigned(8, 2, 3, 0), assigned(8, 2, 3, 1)
-    r, others, _ = clusters_of(first, second, Objective(2, halves=True))
+    r, others, _ = clusters_of(first, second, Part(0, 8), Objective(2, halves=True))
     shares, shares_ = first.log_pi.exp(), second.log_pi.exp()
     expected = plain.representations(shares[:4].tolist(), first.f[:4].tolist())
     expected_ = plain.representations(shares_[4:].tolist(), second.f[4:].tolist())
@@ -76,7 +77,7 @@ def test_a_cluster_without_images_is_absent_and_leaves_no_negative_behind() -> N
     first, second = assigned(10, 3, 4, 0), assigned(10, 3, 4, 1)
     log_pi = first.log_pi.clone()
     log_pi[:, 1] = -30.0
-    _, others, present = clusters_of(first._replace(log_pi=log_pi.log_softmax(1)), second, Objective(3))
+    _, others, present = clusters_of(first._replace(log_pi=log_pi.log_softmax(1)), second, Part(0, 10), Objective(3))
     assert present.tolist() == [True, False, True]
     memory = Memory(Queue(4, 4), Queue(6, 4))
     memory.push_clusters(others, present)
@@ -211,6 +212,6 @@ def test_the_figures_of_an_epoch_are_means_over_its_batches_and_go_into_a_checkp
 
 def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     both = start_two("methods.two_twins", tmp_path)
-    for name, value in train(0, 1).items():
+    for name, value in every_training(0, 1).items():
         np.testing.assert_allclose(both[0][name], value.detach().numpy(), rtol=0, atol=5e-6, err_msg=name)
         np.testing.assert_array_equal(both[0][name], both[1][name], err_msg=name)

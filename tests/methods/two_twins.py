@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from coterie.methods.twins import Known, Memory, Objective, twin_contrast
 from coterie.nets.heads import TwinHead
 from coterie.training.memory import EMATwin, Queue, unit
-from coterie.training.processes import share_mean
+from coterie.training.processes import Part, share_mean
 from two import leave, meet
 
 STEPS, BATCH, K, D = 4, 16, 3, 5
@@ -36,11 +36,13 @@ def train(rank: int, world: int, **settings: object) -> dict[str, Tensor]:
     torch.manual_seed(rank)  # what is drawn from here on differs, and must not matter
     twin = EMATwin(net, 0.7)
     memory = Memory(Queue(40, D), Queue(4 * K, D))
-    objective = Objective(K, gumbel=False, teach=0.5, **settings)  # type: ignore[arg-type]
+    if settings.pop("no_queue", False):
+        memory.images = Queue(0, D)
+    objective = Objective(K, teach=0.5, **settings)  # type: ignore[arg-type]
     mine = slice(rank * BATCH // world, (rank + 1) * BATCH // world)
-    generator = torch.Generator().manual_seed(rank)
+    generator = torch.Generator().manual_seed(5)
     for views, ids in zip(VIEWS, IDS[:, mine], strict=True):
-        known = Known(ids, ids % (K + 1) - 1)
+        known = Known(ids, ids % (K + 1) - 1, Part(mine.start, BATCH))
         step = twin_contrast(net, twin, (views[0, mine], views[1, mine]), known, memory, objective, generator)
         net.zero_grad()
         step.loss.backward()
@@ -55,7 +57,17 @@ def train(rank: int, world: int, **settings: object) -> dict[str, Tensor]:
     return state | queues | {"cluster ids": memory.clusters.ids}
 
 
+def every_training(rank: int, world: int) -> dict[str, Tensor]:
+    """As ``train``, for the forms in which a loss looks at a batch."""
+    forms: dict[str, dict[str, object]] = {
+        "plain": {"gumbel": False}, "halves": {"halves": True, "weights": "gumbel"},
+        "no queue": {"no_queue": True, "n_samples": 3, "kl": "sample"},
+    }  # fmt: skip
+    found = {form: train(rank, world, **settings) for form, settings in forms.items()}
+    return {f"{form} {name}": value for form, values in found.items() for name, value in values.items()}
+
+
 if __name__ == "__main__":
     place = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     meet(*place)
-    leave(*place, train(*place[:2]))
+    leave(*place, every_training(*place[:2]))

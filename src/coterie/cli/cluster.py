@@ -49,6 +49,7 @@ from coterie.cli.training_options import (
 )
 from coterie.errors import ClusterCountWarning, ConfigError
 from coterie.images.options import MAX_PIXELS
+from coterie.training.launched import is_first, n_launched
 
 
 def cluster(
@@ -116,8 +117,11 @@ def cluster(
         known = parse_classes(classes) if classes else None
         job = Job(path, target, method, model, reading, known, seed, parse_map(map_), force)
         refuse_inside(target, path)
-        refuse_taken(target, force=force)
-        run(job, noted)
+        if is_first():
+            refuse_taken(target, force=force)
+            run(job, noted)
+        else:
+            run_beside(job)
     if strict and noted:
         raise typer.Exit(DONE_WITH_WARNINGS)
 
@@ -158,14 +162,32 @@ def run(job: Job, noted: list[dict[str, str]]) -> None:
             training.check()
             store = _read(job, writer)
             _check(job, store)
+            _meet_others()
             _group(job, writer, store, training)
             scores = writer.write(job, store, training)
+            _meet_others()
     except BaseException:
         if is_new:
             with suppress(OSError):  # it holds what was finished
                 job.out.rmdir()
         raise
     _summary(job, scores, time.perf_counter() - began, len(noted))
+
+
+def run_beside(job: Job) -> None:
+    """What the other processes of a training do: they train, and leave every word and every file to the first."""
+    from coterie.images.store import open_images
+
+    _meet_others()  # the first has read the images
+    job.model.fit(open_images(job.source, **job.reading))
+    _meet_others()  # it has written the run folder
+
+
+def _meet_others() -> None:
+    if n_launched() > 1:
+        from coterie.training.processes import meet
+
+        meet()
 
 
 def _read(job: Job, writer: Any) -> Any:

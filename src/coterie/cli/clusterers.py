@@ -4,6 +4,7 @@ from typing import Any
 
 from coterie.cli.training_options import chosen_settings
 from coterie.errors import ConfigError
+from coterie.training.launched import n_launched
 
 
 def make_clusterer(
@@ -19,10 +20,15 @@ def make_clusterer(
     settings = {name: value for name, value in asked.items() if name in own}
     model.set_params(**settings | chosen_settings(method, own, given or {}, texts))
     model.check_parameters()
+    if n_launched() > 1 and not model.several_processes:
+        raise ConfigError(
+            f"{n_launched()} processes were started, and --method {method} runs in one: start it without torchrun"
+        )
     if trains(model):
         from coterie.training.device import make_fabric
 
-        make_fabric(model.device, model.precision)  # refuses a device that is not there, and a precision it lacks
+        # refuses a device that is not there, and a precision it lacks
+        make_fabric(model.device, model.precision, several_processes=model.several_processes)
     return model
 
 

@@ -5,6 +5,7 @@ interrupted. Nothing heavy is imported here: ``coterie --help`` must answer at o
 """
 
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -25,8 +26,10 @@ from coterie.cli.reproduce import reproduce
 from coterie.cli.terminal import fail, make_printable
 from coterie.cli.view import view
 from coterie.errors import CoterieError
+from coterie.training.launched import n_launched
 
 INTERRUPTED = 130
+SHARED = "cluster"  # the command that several processes may share, where its method lets them
 
 
 class Commands(TyperGroup):
@@ -64,6 +67,7 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    ctx: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
     version: Annotated[  # noqa: ARG001 (its callback does the work)
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
@@ -72,10 +76,24 @@ def options(
     """Options of every command."""
     if debug:
         os.environ["COTERIE_DEBUG"] = "1"
+    if n_launched() > 1 and ctx.invoked_subcommand != SHARED:
+        fail(f"{n_launched()} processes were started, and this command runs in one: start it without torchrun", 2)
 
 
 def main() -> None:
     """The entry point: runs the command and turns errors into one line and an exit code."""
+    if n_launched() == 1:
+        return _run()
+    try:
+        _run()
+    except SystemExit as end:
+        # gloo's own farewell aborts, now and then, a process whose peer has gone first; nothing is left to be done
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+
+
+def _run() -> None:
     make_printable()
     try:
         app(standalone_mode=True)

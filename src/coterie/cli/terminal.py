@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import Any, NoReturn, TextIO
 
 from coterie.errors import CoterieWarning
+from coterie.training.launched import is_first
 
 LONG_LIST = 5
 # What a training says before it starts and when a signal comes. What it says of each epoch stands in its progress bar.
@@ -41,6 +42,8 @@ def fail(text: str, code: int) -> NoReturn:
 
 
 def _print_line(text: str, stream: TextIO) -> None:
+    if not is_first():
+        return  # of several processes one speaks
     try:
         print(printable(text), file=stream, flush=True)
     except BrokenPipeError:  # the reader (head, less) has gone; the work it was told about still gets done

@@ -53,24 +53,36 @@ class Augmentation:
             ConfigError: images of another shape or type, or a generator of another device.
         """
         check_images(images, generator)
-        draws = Draws(len(images), images.device, generator)
+        return self._varied(images, Draws(len(images), images.device, generator))
+
+    def views(
+        self, images: torch.Tensor, n_views: int, generator: torch.Generator | None,
+        part: tuple[int, int] | None = None,
+    ) -> torch.Tensor:  # fmt: skip
+        """(n_views, b, c, h, w): ``n_views`` (1 or more) independent variants of each image.
+
+        Takes and raises what ``__call__`` does. ``part`` (first, whole) says that the images are the rows ``first`` and
+        following of a batch of ``whole``, whose others are varied elsewhere with a generator in the same state: each
+        gets the draws it has in the whole batch.
+        """
+        if n_views < 1:
+            raise ConfigError(f"n_views={n_views!r} gives nothing to learn from: give 1 or more.")
+        check_images(images, generator)
+        b = len(images)
+        first, whole = part or (0, b)
+        starts = torch.arange(n_views, device=images.device)[:, None] * whole + first
+        rows = None if b == whole else (starts + torch.arange(b, device=images.device)).flatten()
+        draws = Draws(n_views * whole, images.device, generator, rows)
+        variants = self._varied(images.repeat(n_views, 1, 1, 1), draws)
+        return variants.view(n_views, b, *variants.shape[1:])
+
+    def _varied(self, images: torch.Tensor, draws: Draws) -> torch.Tensor:
         # mixed precision is for networks: bf16 has 8 bits, and places on a side of 224 pixels need more
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             images = images.float() / 255 if images.dtype == torch.uint8 else images
             for step in self.steps:
                 images = step(images, draws)
         return images
-
-    def views(self, images: torch.Tensor, n_views: int, generator: torch.Generator | None) -> torch.Tensor:
-        """(n_views, b, c, h, w): ``n_views`` (1 or more) independent variants of each image.
-
-        Takes and raises what ``__call__`` does.
-        """
-        if n_views < 1:
-            raise ConfigError(f"n_views={n_views!r} gives nothing to learn from: give 1 or more.")
-        check_images(images, generator)
-        variants = self(images.repeat(n_views, 1, 1, 1), generator)
-        return variants.view(n_views, len(images), *variants.shape[1:])
 
     def config(self) -> list[dict[str, Any]]:
         """The steps as JSON can hold them: the name and the ranges of each."""

@@ -13,13 +13,17 @@ Range = tuple[float, float]
 class Draws:
     """Draws for ``n`` images on ``device``; how many numbers a call takes never depends on pixels.
 
-    ``generator`` belongs to the same kind of device; None draws from torch's own.
+    ``generator`` belongs to the same kind of device; None draws from torch's own. ``rows`` are the images of the ``n``
+    that are wanted, where others are drawn for elsewhere; all calls then give rows for them alone.
     """
 
-    def __init__(self, n: int, device: torch.device, generator: torch.Generator | None) -> None:
+    def __init__(
+        self, n: int, device: torch.device, generator: torch.Generator | None, rows: torch.Tensor | None = None
+    ) -> None:
         self.n = n
         self._device = device
         self._generator = generator
+        self._wanted = rows
 
     def uniform(self, bounds: Range, columns: int = 1) -> torch.Tensor:
         """(n, columns) float32, evenly spread over ``bounds``; (n,) for one column."""
@@ -40,16 +44,19 @@ class Draws:
         return self._rows(length).argsort(1)
 
     def shuffle(self) -> torch.Tensor:
-        """(n,) int64, the rows of the batch in random order."""
+        """(n,) int64, the rows of the batch in random order; of a part of one, its own rows."""
         return self._rows(1).argsort()
 
     def normal(self, shape: Sequence[int]) -> torch.Tensor:
-        """float32 of ``shape`` from the standard normal distribution."""
-        return torch.randn(*shape, generator=self._generator, device=self._device)
+        """(n, *shape) float32 from the standard normal distribution."""
+        return self._own(torch.randn(self.n, *shape, generator=self._generator, device=self._device))
 
     def _rows(self, columns: int) -> torch.Tensor:
-        numbers = torch.rand(self.n, columns, generator=self._generator, device=self._device)
+        numbers = self._own(torch.rand(self.n, columns, generator=self._generator, device=self._device))
         return numbers[:, 0] if columns == 1 else numbers
+
+    def _own(self, numbers: torch.Tensor) -> torch.Tensor:
+        return numbers if self._wanted is None else numbers[self._wanted]
 
 
 def per_image(values: torch.Tensor) -> torch.Tensor:

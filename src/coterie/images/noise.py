@@ -23,4 +23,4 @@ class Noise:
     def __call__(self, images: torch.Tensor, draws: Draws) -> torch.Tensor:
         """(b, c, h, w) float32 in 0..1 as the same shape, cut off at 0 and 1."""
         deviation = per_image(draws.uniform(self.deviation))
-        return draws.normal(images.shape).mul_(deviation).add_(images).clamp_(0, 1)
+        return draws.normal(images.shape[1:]).mul_(deviation).add_(images).clamp_(0, 1)

@@ -6,11 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from coterie.training.processes import gather_rows, mean_over_processes
+
 TERMS = ("loss_instance", "kl", "loss_cluster")
 
 
 class EpochFigures:
     """Figures of an epoch, gathered batch by batch on the device, so that a GPU is not waited for.
+
+    They are those of the whole batch, and the same in all processes, so that any of them could write a checkpoint.
 
     Attributes:
         labels: (n,) int64, the cluster with the largest pi when an image was last seen.
@@ -27,12 +31,13 @@ class EpochFigures:
         as ``TERMS`` names them."""
         pi = log_pi.exp()
         top, cluster = pi.max(1)
-        self.labels[index] = cluster
+        seen = gather_rows(torch.stack([index, cluster], dim=1))
+        self.labels[seen[:, 0]] = seen[:, 1]
         k = len(r)
         between = (r @ r.T).sum() - r.square().sum()
         entropy = -(pi * log_pi).sum(1).mean()
         row = torch.stack([top.mean(), entropy, between / max(k * (k - 1), 1), *terms])
-        self._sums += torch.cat([pi.mean(0), row])
+        self._sums += mean_over_processes(torch.cat([pi.mean(0), row]), len(index), len(seen))
         self._batches += 1
 
     def take(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ from torch import nn
 from coterie.clusterer import Clusterer
 from coterie.images.store import ImageStore
 from coterie.parameters import OF_THE_RUN
+from coterie.training.processes import gather_rows, own_part
 from coterie.training.run import Run
 
 # What a resumed training may have otherwise: where it runs, which the run notes itself, and what follows the training.
@@ -38,7 +39,7 @@ def run_of(
         own["run_folder"] if folder is None else folder, config={"method": model.kind, **learned},
         device=own["device"], precision=own["precision"],
         random_state=int(own["random_state"]) if random_state is None else random_state,
-        progress=own["progress"], tensorboard=own["tensorboard"], **more,
+        progress=own["progress"], tensorboard=own["tensorboard"], several_processes=model.several_processes, **more,
     )  # fmt: skip
 
 
@@ -46,8 +47,9 @@ def embed(
     run: Run, network: nn.Module, store: ImageStore, batch_size: int = EMBEDDED_AT_ONCE, *, train: bool = False
 ) -> np.ndarray:
     """(n, d) float32: the clean images of ``store`` through ``network``, in full precision, and in evaluation mode
-    unless ``train``."""
+    unless ``train``. Several processes share the work, and all have all rows."""
     network.train(train)
+    mine = torch.arange(len(store))[own_part(len(store))]
     with torch.no_grad():
-        rows = [network(batch.clean).float().cpu() for batch in run.in_order(store, batch_size)]
-    return torch.cat(rows).numpy()
+        rows = [network(batch.clean).float().cpu() for batch in run.in_order(store, batch_size, mine)]
+    return gather_rows(torch.cat(rows)).numpy()

@@ -34,13 +34,20 @@ from coterie.methods.answers import head_answer, linkage_answer, matched, shares
 from coterie.methods.epoch_figures import EpochFigures
 from coterie.methods.runs import embed, run_of
 from coterie.methods.schedules import DECAYS, learning_rate, make_optimizer, set_rate
-from coterie.methods.settled import memberships_by_embedding, restore_settled, settle_with, settled_tensors
+from coterie.methods.settled import (
+    Settled,
+    memberships_by_embedding,
+    restore_settled,
+    settle_with,
+    settled_tensors,
+)
 from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
 from coterie.methods.student import Student, teach_student
 from coterie.methods.twins import Known, Memory, Objective, Parts, twin_contrast
 from coterie.nets.heads import COMBINATIONS, PROJECTIONS, TwinHead
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 from coterie.training.memory import EMATwin, Queue, unit
+from coterie.training.processes import first_warns, from_first
 from coterie.training.run import Run
 
 SHARP, SHARP_FROM = (0.2, 0.1), 50  # tcc.md section 2: .2 for K <= 20, .1 for K = 200
@@ -133,6 +140,7 @@ class TCC(Clusterer):
     """
 
     kind = "tcc"
+    several_processes = True
 
     def __init__(
         self,
@@ -271,7 +279,8 @@ class TCC(Clusterer):
             check_whole("gumbel_stop", self.gumbel_stop, least=0)
 
     def _describe_new(self, X: Any) -> np.ndarray:
-        store = self._open_to_train(X)
+        with first_warns():
+            store = self._open_to_train(X)
         self._check_batches(len(store))
         embedding = self._train(store)
         self.n_features_in_ = embedding.shape[1]
@@ -321,8 +330,8 @@ class TCC(Clusterer):
             at = run.values["updates"] / (len(store) // size)
             set_rate(parts.optimizer, learning_rate(self._rate(), at, self.epochs, self.lr_warm_up, self.lr_decay))
             run.values["updates"] += 1
-            x, x_ = augment.views(batch.clean, 2, run.random.device)
-            known = Known(batch.index, taught[batch.index])
+            x, x_ = augment.views(batch.clean, 2, run.random.device, batch.part)
+            known = Known(batch.index, taught[batch.index], batch.part)
             step = twin_contrast(parts.net, parts.slow, (x, x_), known, parts.memory, objective, run.random.device)
             run.step(parts.optimizer, step.loss)
             parts.twin.update()
@@ -340,7 +349,8 @@ class TCC(Clusterer):
         if not self.warm_up or since < 0 or not (is_first or again):
             return
         embedding = embed(run, parts.answering(self.encoder).encoder, store)
-        (labels, confidence), _ = linkage_answer(embedding, LinkageSettings(n_clusters=self.n_clusters))
+        settings = LinkageSettings(n_clusters=self.n_clusters)
+        labels, confidence = from_first(lambda: linkage_answer(embedding, settings)[0])
         if is_first:
             f, y = torch.from_numpy(embedding).to(run.device), torch.from_numpy(labels).to(run.device)
             parts.start_anew(f, y, min(self.batch_size, len(store)), self.cluster_queue, run.random.device)
@@ -403,17 +413,22 @@ class TCC(Clusterer):
         return by_optimizer if self.lr == "auto" else float(self.lr)
 
     def _fit_features(self, features: np.ndarray) -> None:
+        settled, self.student_, self.prototypes_ = from_first(lambda: self._settled(features))
+        with first_warns():
+            settled.apply(self)
+        self.snapshots_.append(snapshot("at the end", features, self.labels_))
+
+    def _settled(self, features: np.ndarray) -> tuple[Settled, Student, np.ndarray]:
+        """All answers with one assigned; the student and the prototypes, in the order of their labels."""
         settings = LinkageSettings(n_clusters=self.n_clusters)
         linkage, grouping = linkage_answer(features, settings)
         lesson = np.where(linkage.confidence >= self.confident, linkage.labels, -1)
         student = teach_student(features, lesson, self.n_clusters, self.random_state)
         head, used = head_answer(shares_of_prototypes(features, self.prototypes_, self._tau_q()))
         learned, known = head_answer(student.shares(features))
-        self.prototypes_ = self.prototypes_[used]
-        self.student_ = student._replace(out=student.out[:, known], out_bias=student.out_bias[known])
+        student = student._replace(out=student.out[:, known], out_bias=student.out_bias[known])
         answers = {"head": head, "linkage": linkage, "student": learned}
-        settle_with(answers, grouping, settings, self.assign).apply(self)
-        self.snapshots_.append(snapshot("at the end", features, self.labels_))
+        return settle_with(answers, grouping, settings, self.assign), student, self.prototypes_[used]
 
     def _memberships(self, features: np.ndarray) -> np.ndarray:
         if self.assigned_ == "head":

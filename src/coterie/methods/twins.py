@@ -11,7 +11,7 @@ from coterie.methods.contrast import ABSENT, cluster_loss, gumbel_noise, instanc
 from coterie.methods.epoch_figures import EpochFigures
 from coterie.nets.heads import Assigned, TwinHead
 from coterie.training.memory import EMATwin, Queue, unit
-from coterie.training.processes import cluster_sums, n_processes, sum_over_processes
+from coterie.training.processes import Part, cluster_sums, gather_rows, mean_over_processes, share_first
 
 Views = tuple[Tensor, Tensor]
 
@@ -74,18 +74,18 @@ def twin_contrast(
     generator: torch.Generator,
 ) -> Step:  # fmt: skip
     """Forward through both networks and the loss (tcc.md section 7, 1 to 6), before anything is updated."""
-    b = len(views[0])
-    first: Assigned = net(views[0], noise(o, o.n_samples, b, generator))  # Eqs. 1, 2
-    second: Assigned = twin(views[1], noise(o, 1, b, generator))
+    b, part = len(views[0]), images.part or Part(0, len(views[0]))
+    first: Assigned = net(views[0], noise(o, o.n_samples, b, part, generator))  # Eqs. 1, 2
+    second: Assigned = twin(views[1], noise(o, 1, b, part, generator))
     keys = second.v[0]
 
-    r, others, present = clusters_of(first, second, o)  # Eq. 5
+    r, others, present = clusters_of(first, second, part, o)  # Eq. 5
     l_clu = cluster_loss(  # Eq. 6
         r, others, perturbed(memory.clusters.keys, o.queue_noise, generator), memory.clusters.ids, present,
         tau=o.tau_c, query_negatives=o.query_negatives,
     )  # fmt: skip
-    l_inst = contrast_of_images(first.v, keys, images, memory.images, o).mean()  # Eq. 4
-    kl = sample_kl(first.log_pi) if o.kl == "sample" else marginal_kl(marginal(first.log_pi))
+    l_inst = contrast_of_images(first.v, keys, images, part, memory.images, o).mean()  # Eq. 4
+    kl = sample_kl(first.log_pi) if o.kl == "sample" else marginal_kl(marginal(first.log_pi, part))
     loss = o.instance * (l_inst + o.beta * kl) + o.alpha * l_clu  # Eqs. 3, 7
     if o.teach:
         loss = loss + o.teach * taught(first.log_pi, images.labels)
@@ -95,43 +95,50 @@ def twin_contrast(
 
 @dataclass(frozen=True)
 class Known:
-    """Of the images of a batch: index (b,) which they are, labels (b,) int64 their taught cluster or -1."""
+    """Of the images of a batch: index (b,) which they are, labels (b,) int64 their taught cluster or -1, and which rows
+    of the batch they are where processes share it."""
 
     index: Tensor
     labels: Tensor
+    part: Part | None = None
 
 
-def noise(o: Objective, n_samples: int, b: int, generator: torch.Generator) -> Tensor:
-    """(m, b, k) Gumbel noise, or none: then one sample says as much as many."""
+def noise(o: Objective, n_samples: int, b: int, part: Part, generator: torch.Generator) -> Tensor:
+    """(m, b, k) Gumbel noise, or none: then one sample says as much as many.
+
+    It is drawn for the whole batch, so that each image has its own whatever the number of processes.
+    """
     if o.gumbel:
-        return gumbel_noise((n_samples, b, o.n_clusters), generator)
+        return gumbel_noise((n_samples, part.whole, o.n_clusters), generator)[:, part.first : part.first + b]
     return torch.zeros(1, b, o.n_clusters, device=generator.device)
 
 
-def contrast_of_images(v: Tensor, keys: Tensor, images: Known, queue: Queue, o: Objective) -> Tensor:
+def contrast_of_images(v: Tensor, keys: Tensor, images: Known, part: Part, queue: Queue, o: Objective) -> Tensor:
     """Eq. 4 against the queue; with a queue of length 0, against the other keys of the batch."""
     if len(queue):
         return instance_loss(v, keys, queue.keys, queue.is_other(images.index) if o.mask_own else None, o.tau)
-    others = ~torch.eye(len(keys), dtype=torch.bool, device=keys.device)
-    return instance_loss(v, keys, keys, others, o.tau)
+    rows = torch.arange(part.whole, device=keys.device)
+    others = rows != rows[part.first : part.first + len(keys), None]
+    return instance_loss(v, keys, gather_rows(keys), others, o.tau)
 
 
-def clusters_of(first: Assigned, second: Assigned, o: Objective) -> tuple[Tensor, Tensor, Tensor]:
+def clusters_of(first: Assigned, second: Assigned, part: Part, o: Objective) -> tuple[Tensor, Tensor, Tensor]:
     """r (k, d), r' (k, d) without gradient, and which clusters have images in both views (k,), Eq. 5."""
     a, a_ = (view.log_pi.exp() if o.weights == "pi" else view.c[0] for view in (first, second))
-    f, f_ = first.f, second.f
+    f, f_, n = first.f, second.f, part.whole
     if o.halves:  # any part of a cluster must represent it
-        half = len(f) // 2
-        a, f, a_, f_ = a[:half], f[:half], a_[half:], f_[half:]
+        n = part.whole // 2
+        cut = min(max(n - part.first, 0), len(f))
+        a, f, a_, f_ = a[:cut], f[:cut], a_[cut:], f_[cut:]
     sums, counts = cluster_sums(a, f)
     sums_, counts_ = cluster_sums(a_.detach(), f_.detach())
-    least = o.empty * len(f) * n_processes() / o.n_clusters
+    least = o.empty * n / o.n_clusters
     return unit(sums), unit(sums_), (counts.detach() >= least) & (counts_ >= least)
 
 
-def marginal(log_pi: Tensor) -> Tensor:
-    """(k,) mean assignment over the images of all processes, which hold as many each."""
-    return sum_over_processes(log_pi.exp().mean(0)) / n_processes()
+def marginal(log_pi: Tensor, part: Part) -> Tensor:
+    """(k,) mean assignment over the images of all processes."""
+    return mean_over_processes(log_pi.exp().mean(0), len(log_pi), part.whole)
 
 
 def taught(log_pi: Tensor, labels: Tensor) -> Tensor:
@@ -183,3 +190,5 @@ class Parts:
         for _ in range(past):
             drawn = torch.randint(len(f), (b,), generator=generator, device=f.device)
             self.memory.push_clusters(shares[drawn].T @ f[drawn], shares[drawn].any(0))
+        # alike already, but for what devices of different kinds round differently
+        share_first([*self.bare.parameters(), *self.twin.net.parameters(), self.memory.clusters.keys])

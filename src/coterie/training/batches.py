@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from coterie.errors import BatchSizeWarning, ConfigError
+from coterie.training.processes import Part, n_processes, own_part
 
 AHEAD = 2  # batches gathered before they are asked for
 
@@ -42,26 +43,33 @@ def in_turn(n: int, /, *, generator: torch.Generator) -> torch.Tensor:  # noqa: 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some images on the device.
+    """Some images on the device: with several processes, this one's part of a batch.
 
     Attributes:
         index: (b,) int64, which images these are.
         clean: (b, c, h, w) float32 in 0..1, the images without augmentation.
+        share: which rows of the batch they are; None is all.
     """
 
     index: torch.Tensor
     clean: torch.Tensor
+    share: Part | None = None
 
     def __len__(self) -> int:
         return len(self.index)
 
+    @property
+    def part(self) -> Part:
+        """Which rows of the batch these images are."""
+        return self.share or Part(0, len(self))
 
-def plan_batches(n: int, batch_size: int, drop_last: bool = False) -> list[slice]:
+
+def plan_batches(n: int, batch_size: int, drop_last: bool = False, least: int = 2) -> list[slice]:
     """Slices of an order of ``n`` images, one for each batch.
 
-    A last batch of one joins the batch before it, which then holds ``batch_size`` + 1: batch normalisation cannot train
-    on one image. ``drop_last`` leaves the incomplete last batch out instead. More than ``n`` asked for gives one batch
-    of ``n``, with a BatchSizeWarning. Raises ConfigError for a size below 1.
+    A last batch of one, or of fewer than ``least``, joins the batch before it, which then holds ``batch_size`` + 1 or
+    more: batch normalisation cannot train on one image. ``drop_last`` leaves the incomplete last batch out instead.
+    More than ``n`` asked for gives one batch of ``n``, with a BatchSizeWarning. Raises ConfigError for a size below 1.
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ConfigError(f"batch_size={batch_size!r} is not a number of images: give 1 or more.")
@@ -72,9 +80,25 @@ def plan_batches(n: int, batch_size: int, drop_last: bool = False) -> list[slice
     rest = n % batch_size
     starts = list(range(0, n - rest if drop_last else n, batch_size))
     ends = [*starts[1:], n - rest if drop_last else n]
-    if rest == 1 and not drop_last and len(starts) > 1:
+    if 0 < rest < least and not drop_last and len(starts) > 1:
         del starts[-1], ends[-2]
     return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+def own_parts(plan: Sequence[slice]) -> tuple[list[slice], list[Part]]:
+    """Of each slice of a ``plan`` the rows that are this process's, and which part of the batch they are.
+
+    The parts of all processes, in the order of the ranks, are the batch that one process would have taken. Raises
+    ConfigError for a batch that has not an image for each.
+    """
+    if (fewest := min((rows.stop - rows.start for rows in plan), default=n_processes())) < n_processes():
+        raise ConfigError(
+            f"a batch of {fewest} images cannot be shared by {n_processes()} processes: give a larger batch_size, or "
+            "start fewer processes."
+        )
+    mine = [own_part(rows.stop - rows.start) for rows in plan]
+    own = [slice(rows.start + part.start, rows.start + part.stop) for rows, part in zip(plan, mine, strict=True)]
+    return own, [Part(part.start, rows.stop - rows.start) for rows, part in zip(plan, mine, strict=True)]
 
 
 class Resident:

@@ -14,14 +14,19 @@ from coterie.errors import CheckpointWarning
 from coterie.files.atomic import RunLock, probe_writable, remove_leftovers
 from coterie.files.lock import LOCK
 from coterie.training.checkpoint import Checkpoints, Loaded
+from coterie.training.launched import is_first
+from coterie.training.processes import from_first, n_processes
 from coterie.training.settings import check_settings, describe, plain_settings
 from coterie.training.tensorboard import Board
 
-CIRCUMSTANCES = ("coterie", "torch", "device", "precision", "threads")
+CIRCUMSTANCES = ("coterie", "torch", "device", "precision", "threads", "processes")
 
 
 class Journal:
     """Checkpoints of one training under ``folder``; without a folder it keeps nothing.
+
+    Of several processes the first alone reads and writes, and the others are told what it read; they wait while it
+    writes, and what fails there ends all.
 
     Attributes:
         settings: the settings that a resumed run must share, as JSON holds them.
@@ -32,11 +37,11 @@ class Journal:
     def __init__(
         self, folder: Path | None, settings: Mapping[str, Any], save_every: float, tensorboard: bool = False
     ) -> None:
-        self.folder = folder
         self.settings = plain_settings(settings)
         self.lr_ratio = 1.0
-        self.board = Board(folder) if tensorboard else None
-        self._checkpoints = Checkpoints(folder / "checkpoints") if folder else None
+        self.folder = folder
+        self.board = Board(folder) if tensorboard and is_first() else None
+        self._checkpoints = Checkpoints(folder / "checkpoints") if folder and is_first() else None
         self._save_every = save_every
         self._last = time.monotonic()
 
@@ -45,16 +50,7 @@ class Journal:
 
         Raises OutputError when the folder is not writable or another run holds it.
         """
-        if self.folder is None:
-            return False
-        probe_writable(self.folder)
-        was_held = lock and (self.folder / LOCK).exists()
-        if lock:
-            stack.enter_context(RunLock(self.folder))
-        if self.board:
-            stack.callback(self.board.close)
-        torn = remove_leftovers(self.folder) + remove_leftovers(self.folder / "checkpoints")
-        return was_held or bool(torn)
+        return from_first(lambda: self._open(stack, lock))
 
     def read(self, now: Mapping[str, Any], may_change: Collection[str], cut_off: bool) -> Loaded | None:
         """The newest whole checkpoint, if there is one; ``now`` are the circumstances of this process.
@@ -62,21 +58,7 @@ class Journal:
         Raises ConfigError when its settings differ, CheckpointError when none of several can be read. What is unlike
         before and harmless becomes one CheckpointWarning.
         """
-        loaded = self._checkpoints.load() if self._checkpoints else None
-        if loaded is None:
-            return None
-        changed = check_settings(loaded.about["config"], self.settings, may_change)
-        self.lr_ratio = _ratio(loaded.about["config"].get("lr"), self.settings.get("lr"))
-        notes = ["the last run ended abruptly"] if cut_off else []
-        if changed:
-            notes.append(describe(changed))
-        before = {name: loaded.about.get(name) for name in CIRCUMSTANCES}
-        unlike = [(name, before[name], now[name]) for name in CIRCUMSTANCES if before[name] != now[name]]
-        if unlike:
-            notes.append(f"{describe(unlike)}, so the numbers can differ from those of an uninterrupted run")
-        if notes:
-            place = f"{self.folder} goes on after epoch {loaded.about['epoch']} step {loaded.about['update']}"
-            warnings.warn(f"{place}: {'; '.join(notes)}.", CheckpointWarning, stacklevel=4)
+        loaded, self.lr_ratio = from_first(lambda: (self._read(now, may_change, cut_off), self.lr_ratio))
         return loaded
 
     def is_due(self) -> bool:
@@ -90,10 +72,44 @@ class Journal:
 
     def save(self, state: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         """Writes a checkpoint; ``about`` holds the place and the circumstances."""
+        from_first(lambda: self._save(state, about))
+        self._last = time.monotonic()
+
+    def _open(self, stack: ExitStack, lock: bool) -> bool:
+        if self.folder is None:
+            return False
+        probe_writable(self.folder)
+        was_held = lock and (self.folder / LOCK).exists()
+        if lock:
+            stack.enter_context(RunLock(self.folder))
+        if self.board:
+            stack.callback(self.board.close)
+        torn = remove_leftovers(self.folder) + remove_leftovers(self.folder / "checkpoints")
+        return was_held or bool(torn)
+
+    def _read(self, now: Mapping[str, Any], may_change: Collection[str], cut_off: bool) -> Loaded | None:
+        loaded = self._checkpoints.load() if self._checkpoints else None
+        if loaded is None:
+            return None
+        changed = check_settings(loaded.about["config"], self.settings, may_change)
+        self.lr_ratio = _ratio(loaded.about["config"].get("lr"), self.settings.get("lr"))
+        notes = ["the last run ended abruptly"] if cut_off else []
+        if changed:
+            notes.append(describe(changed))
+        about = {"processes": 1} | loaded.about  # releases that knew of one did not say so
+        before = {name: about.get(name) for name in CIRCUMSTANCES}
+        unlike = [(name, before[name], now[name]) for name in CIRCUMSTANCES if before[name] != now[name]]
+        if unlike:
+            notes.append(f"{describe(unlike)}, so the numbers can differ from those of an uninterrupted run")
+        if notes:
+            place = f"{self.folder} goes on after epoch {loaded.about['epoch']} step {loaded.about['update']}"
+            warnings.warn(f"{place}: {'; '.join(notes)}.", CheckpointWarning, stacklevel=7)
+        return loaded
+
+    def _save(self, state: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         if self._checkpoints:
             stamp = datetime.now(UTC).isoformat(timespec="seconds")
             self._checkpoints.save(state, {**about, "written": stamp, "config": self.settings})
-        self._last = time.monotonic()
 
 
 def circumstances(device: torch.device, precision: str) -> dict[str, Any]:
@@ -105,7 +121,7 @@ def circumstances(device: torch.device, precision: str) -> dict[str, Any]:
     except PackageNotFoundError:  # run from a checkout that is not installed
         release = "unknown"
     threads = torch.get_num_threads() if device.type == "cpu" else 0
-    named = (release, str(torch.__version__), device.type, precision, threads)
+    named = (release, str(torch.__version__), device.type, precision, threads, n_processes())
     return dict(zip(CIRCUMSTANCES, named, strict=True))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from coterie.errors import NotEnoughMemoryError
+from coterie.training.launched import n_here
 
 log = logging.getLogger(__name__)
 
@@ -95,12 +96,13 @@ def states_per_weight(optimizer: torch.optim.Optimizer) -> int:
 def free_memory(device: torch.device) -> int:
     """Bytes that can still be taken on ``device``: what is free of a GPU, what the system calls available of the host.
 
-    Inside a container with a limit below the machine's memory, what the limit leaves.
+    Inside a container with a limit below the machine's memory, what the limit leaves; of that, the share of each of the
+    processes that were started there together.
     """
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     found = [value for value in (_available(), _container_left()) if value is not None]
-    return min(found, default=2**63 - 1)
+    return min(found, default=2**63 - 1) // n_here()
 
 
 def out_of_memory(batch_shape: tuple[int, ...]) -> str:

@@ -6,18 +6,101 @@ functions give back what they were given.
 
 They are collective: every process calls them in the same order, and goes backward through those that carry gradients.
 What then arrives is the gradient of the *sum* of the losses of all processes. A data-parallel network divides it by
-the number of processes, so that means over equal parts of a batch train as one process would.
+the number of processes, so that means over equal parts of a batch train as one process would; ``Run.step`` weighs
+the loss where the parts are not equal.
 """
 
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, distributed
+
+from coterie.errors import CoterieWarning, TrainingError
+from coterie.training.launched import is_first
+
+Result = TypeVar("Result")
+
+
+class Part(NamedTuple):
+    """Which rows of a batch this process has: ``first`` and those that follow, of ``whole``; alone, all of them."""
+
+    first: int
+    whole: int
 
 
 def n_processes() -> int:
     """How many processes share the training; 1 unless ``torch.distributed`` was initialised."""
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def own_part(n: int) -> slice:
+    """Which of ``n`` rows are this process's: as many as the others' or one more, in the order of the ranks."""
+    if n_processes() == 1:
+        return slice(0, n)
+    rank, world = distributed.get_rank(), n_processes()
+    return slice(rank * n // world, (rank + 1) * n // world)
+
+
+def meet() -> None:
+    """Waits until all processes are here."""
+    largest([0])
+
+
+def from_first(work: Callable[[], Result]) -> Result:
+    """What ``work`` gives in the first process, the only one that does it; what it raises ends all of them."""
+    if n_processes() == 1:
+        return work()
+    told: list[Any] = [None, None]
+    if distributed.get_rank() > 0:
+        with lost_told():
+            distributed.broadcast_object_list(told, 0)
+        if told[1]:
+            raise TrainingError(f"the first process has failed: {told[1]}")
+        return told[0]  # type: ignore[no-any-return]
+    try:
+        told[0] = work()
+    except Exception as error:
+        with suppress(RuntimeError):  # nobody is left to be told
+            distributed.broadcast_object_list([None, str(error) or type(error).__name__], 0)
+        raise
+    with lost_told():
+        distributed.broadcast_object_list(told, 0)
+    return told[0]  # type: ignore[no-any-return]
+
+
+def largest(values: list[int]) -> list[int]:
+    """The largest of each of some values over the processes; they travel on the host, so no GPU is waited for."""
+    if n_processes() == 1:
+        return values
+    shared = torch.tensor(values)
+    with lost_told():
+        distributed.all_reduce(shared, distributed.ReduceOp.MAX)
+    return [int(value) for value in shared]
+
+
+@contextmanager
+def lost_told() -> Iterator[None]:
+    """Says in one sentence that another process has gone, which the library below says in its own words."""
+    try:
+        yield
+    except RuntimeError as error:
+        if n_processes() == 1 or not _is_of_peers(error):
+            raise
+        raise TrainingError("another process of the training has ended; what it said is the reason.") from error
+
+
+@contextmanager
+def first_warns() -> Iterator[None]:
+    """Inside, coterie's warnings are given by the first process only, since all would give the same."""
+    if is_first():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CoterieWarning)
+        yield
 
 
 def gather_rows(rows: Tensor) -> Tensor:
@@ -27,7 +110,7 @@ def gather_rows(rows: Tensor) -> Tensor:
     """
     if n_processes() == 1:
         return rows
-    sizes = torch.cat(_gathered(torch.tensor([len(rows)], device=rows.device))).tolist()
+    sizes = torch.cat(_gathered(torch.tensor([len(rows)]))).tolist()  # on the host: no GPU is waited for
     filler = rows.new_zeros((max(sizes) - len(rows), *rows.shape[1:]))
     parts = _Gather.apply(torch.cat([rows, filler]))  # type: ignore[no-untyped-call]
     return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
@@ -41,6 +124,11 @@ def sum_over_processes(values: Tensor) -> Tensor:
     return total
 
 
+def mean_over_processes(means: Tensor, n: int, whole: int) -> Tensor:
+    """The mean over ``whole`` rows of all processes, from the ``means`` over this one's ``n``; gradients pass."""
+    return means if n_processes() == 1 else sum_over_processes(means * (n / whole))
+
+
 def cluster_sums(shares: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
     """Sums over the images of all processes: (k, d) of the features weighted by their shares, (k,) of the shares.
 
@@ -52,7 +140,7 @@ def cluster_sums(shares: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         features: (b, d).
     """
     with torch.autocast(shares.device.type, enabled=False):
-        shares, features = _at_least_float32(shares), _at_least_float32(features)
+        shares, features = at_least_float32(shares), at_least_float32(features)
         counted = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
         sums = sum_over_processes(shares.T @ counted)
     return sums[:, :-1], sums[:, -1]
@@ -80,7 +168,12 @@ def share_mean(tensors: list[Tensor]) -> None:
         tensor.copy_(part.view_as(tensor))
 
 
-def _at_least_float32(values: Tensor) -> Tensor:
+def _is_of_peers(error: RuntimeError) -> bool:
+    return isinstance(error, distributed.DistError) or any(word in str(error) for word in ("gloo", "Gloo", "NCCL"))
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """``values`` in the precision that sums are taken in."""
     return values if values.dtype == torch.float64 else values.float()
 
 

@@ -2,6 +2,10 @@
 
 Layers such as dropout draw from generators that belong to the whole process. A run seeds those for its own duration
 and gives the caller's back afterwards, so that training neither depends on nor disturbs what came before.
+
+The processes of one training have the same generators in the same states. What is drawn for images is drawn for all of
+a batch, and each process takes the rows that are its part (``Batch.part``): an image gets the same numbers however many
+processes there are, and one checkpoint serves all.
 """
 
 import json

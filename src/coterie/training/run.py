@@ -17,37 +17,41 @@ objects, anything else in ``run.values``. What an epoch computes before its firs
 ``if run.at_epoch_start:`` and kept in ``run.values``, because an epoch that was cut is entered again in its middle.
 And random numbers come from ``run.random`` or from torch's, NumPy's and Python's own generators, which the run seeds
 and saves.
+
+With ``several_processes``, torchrun may start the same code several times: every process has its part of each batch,
+and all end with the same networks. docs/train-a-method.md says what else a loop has to do for that.
 """
 
 import os
+import signal
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
 
 from coterie.errors import CheckpointError, ConfigError, TrainingError, TrainingStopped
-from coterie.training.batches import Batch, ImagesLike, Order, pixels_of, plan_batches
+from coterie.training.batches import Batch, ImagesLike, Order, own_parts, pixels_of, plan_batches
 from coterie.training.clusters import ClusterWatch
 from coterie.training.device import make_fabric
 from coterie.training.guard import LossGuard, all_finite, bad_sentence, learning_rates
 from coterie.training.journal import Journal, circumstances
+from coterie.training.launched import is_first
 from coterie.training.memory_estimate import MemoryEstimate, estimate_memory, free_memory, out_of_memory
+from coterie.training.placed import Part, Placed
 from coterie.training.plain import from_plain
 from coterie.training.position import AT_START, Position, check_epochs
+from coterie.training.processes import first_warns, largest, lost_told, n_processes
 from coterie.training.progress import Bar, History
 from coterie.training.randomness import Randomness
 from coterie.training.settings import MAY_CHANGE
 from coterie.training.signals import StopSignals
 from coterie.training.sources import Sources, on_host
 from coterie.training.tracked import Tracked
-
-Part = TypeVar("Part", bound=nn.Module | torch.optim.Optimizer)
 
 
 class Run:
@@ -69,9 +73,10 @@ class Run:
         check_every: steps between two looks at the losses; None is 1 on a CPU and 50 elsewhere.
         lock: False when the caller holds the folder's RunLock already.
         tensorboard: write the figures to ``folder``/tensorboard as well (extra ``tensorboard``).
+        several_processes: the loop was made for more than one process; otherwise they are refused.
 
     Raises:
-        ConfigError: an argument is outside its range, or the device is not there.
+        ConfigError: an argument is outside its range, the device is not there, or more processes were started.
 
     Attributes:
         device: where networks and batches are.
@@ -97,28 +102,30 @@ class Run:
         check_every: int | None = None,
         lock: bool = True,
         tensorboard: bool = False,
+        several_processes: bool = False,
     ) -> None:
-        self._fabric = make_fabric(device, precision)
-        self.device: torch.device = self._fabric.device
+        fabric = make_fabric(device, precision, several_processes=several_processes)
+        self.device: torch.device = fabric.device
         self.random = Randomness(random_state, self.device)
         self.at_epoch_start = True
         place = Path(folder) if folder is not None else None
         self._journal = Journal(place, {"random_state": random_state, **(config or {})}, save_every, tensorboard)
         self._now = circumstances(self.device, precision)
         self._may_change, self._lock = may_change, lock
-        self._history = History(place, self._journal.board)
-        self._bar = Bar(progress)
+        self._history = History(place if is_first() else None, self._journal.board)
+        self._bar = Bar(progress and is_first())
         self._signals = StopSignals()
         self._guard = LossGuard(self.device, check_every)
         self._watch = ClusterWatch(patience)
         self._tracked = Tracked()
         self.values: dict[str, Any] = self._tracked.values
         self.history: list[dict[str, Any]] = self._history.records
-        self._modules: list[nn.Module] = []
-        self._optimizers: list[torch.optim.Optimizer] = []
+        self._placed = Placed(fabric)
         self._sources = Sources(self.device, image_budget)
-        own = (self.random, self._history, self._guard, self._watch, self._sources)
-        self._parts: dict[str, Any] = dict(zip(("random", "history", "guard", "watch", "sources"), own, strict=True))
+        self._parts: dict[str, Any] = {
+            "random": self.random, "history": self._history, "guard": self._guard,
+            "watch": self._watch, "sources": self._sources, "precision": self._placed,
+        }  # fmt: skip
         self._position = Position()
         self._saved_at: Position | None = None
         self._order_state: torch.Tensor | None = None  # of the order's generator when the loop in progress began
@@ -143,8 +150,10 @@ class Run:
                 self._loaded, self._resume = loaded.state, Position(**loaded.state["position"])
             else:
                 self._history.start_anew()
+            stack.enter_context(first_warns())
             stack.enter_context(self.random)
             stack.enter_context(self._signals)
+            stack.enter_context(lost_told())
             self._stack = stack.pop_all()
         self._open = True
         return self
@@ -153,21 +162,13 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open = False
-        self._stack.close()
+        self._stack.__exit__(kind, error, trace)
         if isinstance(error, torch.OutOfMemoryError):
             raise TrainingError(out_of_memory(self._batch_shape)) from error
 
     def setup(self, part: Part) -> Part:
         """A network moved to the device, or the optimiser of one that was; use what comes back."""
-        if isinstance(part, nn.Module):
-            module: Any = self._fabric.setup_module(part)
-            self._modules.append(module)
-            return module  # type: ignore[no-any-return]
-        if isinstance(part, torch.optim.Optimizer):
-            optimizer: Any = self._fabric.setup_optimizers(part)
-            self._optimizers.append(optimizer)
-            return optimizer  # type: ignore[no-any-return]
-        raise ConfigError(f"setup takes a torch module or optimiser, not a {type(part).__name__}.")
+        return self._placed.setup(part)
 
     def track(self, **named: Any) -> None:
         """Keeps these in checkpoints: objects with state_dict and load_state_dict, or plain values (``values``)."""
@@ -211,6 +212,7 @@ class Run:
     ) -> Iterator[Batch]:
         """The images in batches on the device, in a new random order; see ``plan_batches`` for their sizes.
 
+        With several processes each has its part of every batch, which together are the batch of one process.
         This is the pass that trains: a resumed run skips the passes and batches of its epoch that were done. To look
         at all images, use ``in_order``.
 
@@ -233,41 +235,40 @@ class Run:
         self._sources.check(f"{self._phase}.{self._loop}", images)
         start = self._begin_loop()
         rows = order(n, generator=self.random.order)
-        plan = plan_batches(len(rows), batch_size, drop_last)
+        plan = plan_batches(len(rows), batch_size, drop_last, max(2, n_processes()))
+        own, parts = own_parts(plan[start:])
         self._in_loop = True
         try:
-            for batch in source.batches(rows, plan[start:]):
-                self._batch_shape = tuple(batch.clean.shape)
-                yield batch
+            for batch, part in zip(source.batches(rows, own), parts, strict=True):
+                self._batch_shape, self._placed.counts = tuple(batch.clean.shape), (len(batch), part.whole)
+                yield replace(batch, share=part)
                 self._position.step += 1
-                self._history.seen += len(batch)
+                self._history.seen += part.whole
                 self._bar.step(self._position.epoch, self._position.step / len(plan))
                 self._pause(self._journal.saves_within_epochs and self._journal.is_due())
         finally:
-            self._in_loop = False
+            self._in_loop, self._placed.counts = False, (1, n_processes())
 
     def in_order(self, images: ImagesLike, batch_size: int, order: torch.Tensor | None = None) -> Iterator[Batch]:
-        """All images once, in their order or in ``order`` (n,): for features and labels. Never skipped or stopped."""
+        """All images once, in their order, or those of ``order`` alone: for features and labels. Never skipped."""
         source, n = self._sources.place(images)
-        yield from source.batches(torch.arange(n) if order is None else order, plan_batches(n, min(batch_size, n)))
+        rows = torch.arange(n) if order is None else order
+        yield from source.batches(rows, plan_batches(len(rows), min(batch_size, len(rows))))
 
     def step(self, optimizer: torch.optim.Optimizer, loss: torch.Tensor, clip: float | None = None) -> None:
         """One update: zero the gradients, go backward from ``loss`` (a scalar), clip their norm to ``clip``, step.
 
         Raises TrainingError when a loss is NaN or infinite: on a CPU before the weights change, on other devices up to
         ``check_every`` steps later and always before a checkpoint is written.
+
+        With several processes ``loss`` is a mean over the part of the batch that this one has.
         """
-        if not any(optimizer is known for known in self._optimizers):
+        if not self._placed.knows(optimizer):
             raise ConfigError("step takes an optimiser that came back from run.setup.")
         self._position.update += 1
         self._position.total += 1
-        self._refuse_bad(self._guard.add(loss))
-        optimizer.zero_grad()
-        self._fabric.backward(loss)
-        if clip is not None:
-            # which module it is matters to sharded strategies only
-            self._fabric.clip_gradients(self._modules[0], optimizer, max_norm=clip, error_if_nonfinite=False)
-        optimizer.step()
+        self._refuse_bad(self._guard.add(self._placed.mean_of(loss)))
+        self._placed.update(optimizer, loss, clip)
 
     def log(self, **figures: Any) -> None:
         """Adds figures (numbers, text, short lists) to this epoch's line of metrics.jsonl and to the bar.
@@ -294,7 +295,8 @@ class Run:
     def check_memory(self, images: ImagesLike, batch_size: int) -> MemoryEstimate:
         """What training will take on the device, after ``setup``; raises NotEnoughMemoryError when that is not free."""
         n, c, h, w = pixels_of(images).shape
-        estimate = estimate_memory((n, c, h, w), batch_size, self._weights(), self._optimizers, self._sources.budget)
+        own, placed = -(-batch_size // n_processes()), self._placed
+        estimate = estimate_memory((n, c, h, w), own, placed.weights(), placed.optimizers, self._sources.budget)
         estimate.refuse_beyond(free_memory(self.device) + estimate.weights)  # the weights are there already
         return estimate
 
@@ -351,10 +353,14 @@ class Run:
         return self._position.step
 
     def _pause(self, save: bool) -> None:
-        """Between two steps or epochs: the moment to stop or to save."""
-        stop = self._signals.received
-        if stop is None:
-            return self._save() if save else None
+        """Between two steps or epochs: the moment to stop or to save, the same in all processes.
+
+        A signal to any of them stops all; the clock of the first says when to save.
+        """
+        number, due = largest([self._signals.received or 0, int(save and is_first())])
+        if not number:
+            return self._save() if due else None
+        stop = signal.Signals(number)
         self._save()
         kept = f"{self._journal.folder} holds the checkpoint: run the same command to go on"
         raise TrainingStopped(
@@ -365,21 +371,17 @@ class Run:
 
     def _save(self) -> None:
         self._refuse_bad(self._guard.look())
-        if not all_finite(self._weights()):
+        if not all_finite(self._placed.weights()):
             self._refuse_bad((0, float("nan")), "a weight")
         place = {"phase": self._position.phase + 1, "epoch": self._position.epoch, "update": self._position.update}
         self._journal.save(self._state(), {**self._now, **place})
         self._saved_at = replace(self._position)
-
-    def _weights(self) -> list[torch.Tensor]:
-        return [tensor for module in self._modules for tensor in (*module.parameters(), *module.buffers())]
 
     def _state(self) -> dict[str, Any]:
         return {
             "position": asdict(self._position),
             "order": self._order_state,
             "tracked": self._tracked.state_dict(),
-            "precision": self._fabric.strategy.precision.state_dict(),
             **{name: part.state_dict() for name, part in self._parts.items()},
         }
 
@@ -389,12 +391,10 @@ class Run:
         self._tracked.load_state_dict(self._loaded["tracked"], self._journal.lr_ratio)
         for name, part in self._parts.items():
             part.load_state_dict(from_plain(self._loaded[name]))
-        if self._loaded["precision"]:  # a loss scale, which 16 bits need
-            self._fabric.strategy.precision.load_state_dict(self._loaded["precision"])
         self._order_state = from_plain(self._loaded["order"])
         self._position = replace(self._resume)
 
     def _refuse_bad(self, bad: tuple[int, float] | None, what: str = "loss") -> None:
         if bad is not None:
-            place, rates = self._position.of_update(bad[0]), learning_rates(self._optimizers)
+            place, rates = self._position.of_update(bad[0]), learning_rates(self._placed.optimizers)
             raise TrainingError(bad_sentence(f"{what} became", bad[1], f"{place} (lr {rates})", self._journal.folder))

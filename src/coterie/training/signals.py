@@ -3,12 +3,16 @@
 import logging
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any, Self
+
+from coterie.training.launched import n_launched
 
 log = logging.getLogger(__name__)
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM)
+ECHO = 2.0  # seconds in which torchrun passes on a Ctrl-C that the terminal has sent to every process already
 
 
 class StopSignals:
@@ -21,6 +25,7 @@ class StopSignals:
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self.ready = False
+        self._at = 0.0
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -35,9 +40,11 @@ class StopSignals:
         self._before = {}
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
+        if self.received is not None and n_launched() > 1 and time.monotonic() - self._at < ECHO:
+            return
         if self.received is not None or not self.ready:
             if number == signal.SIGINT:
                 raise KeyboardInterrupt
             raise SystemExit(128 + number)
-        self.received = signal.Signals(number)
+        self.received, self._at = signal.Signals(number), time.monotonic()
         log.info("%s: finishing the step and saving; once more stops at once", self.received.name)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from coterie.errors import ConfigError
 from coterie.training.batches import ImagesLike, Resident, Streamed, pixels_of, place_images
 from coterie.training.memory_estimate import free_memory
+from coterie.training.processes import from_first
 
 MARKED = 64  # images of an array that are looked at to tell it from another
 
@@ -37,8 +38,12 @@ class Sources:
         return self._last[1], len(pixels_of(images))
 
     def check(self, key: str, images: ImagesLike) -> None:
-        """Notes the images of the pass ``key``; raises ConfigError when a checkpoint knows it with others."""
+        """Notes the images of the pass ``key``; raises ConfigError when a checkpoint or another process has others."""
         mark = image_mark(images)
+        if (theirs := from_first(lambda: mark)) != mark:
+            raise ConfigError(
+                f"this process has other images than the first ({mark}, not {theirs}): give all processes the same."
+            )
         if self._marks.setdefault(key, mark) != mark:
             raise ConfigError(
                 f"the images are not those of the checkpoint (were {self._marks[key]}, are {mark}): "
