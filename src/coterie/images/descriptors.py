@@ -35,7 +35,7 @@ class Describer(Protocol):
         """What its rows depend on, as JSON values; a saved model with others cannot be used."""
 
     def side(self, shape: tuple[int, int, int]) -> int:
-        """About how many pixels an image of ``shape`` (c, h, w) has in work along each side."""
+        """About how many pixels an image of ``shape`` (c, h, w) has in memory along its longer side."""
 
     def learn(self, store: Images) -> None:
         """Learns what it needs from the fitted images, if anything."""

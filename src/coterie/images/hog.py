@@ -36,9 +36,9 @@ class Hog:
         """Scikit-image's arguments and the side the image is stretched to."""
         return {"side": SIDE, **SETTINGS}
 
-    def side(self, shape: tuple[int, int, int]) -> int:  # noqa: ARG002 (the same for every shape)
-        """Images are described at 64 x 64."""
-        return SIDE
+    def side(self, shape: tuple[int, int, int]) -> int:
+        """Images are described at 64 x 64, but first a larger one is in memory as it is."""
+        return max(SIDE, *shape[1:])
 
     def learn(self, store: Images) -> None:
         """Nothing is learned."""

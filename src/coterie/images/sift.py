@@ -44,8 +44,8 @@ class Sift:
         return {"spacing": SPACING, "bin": BIN, "sides": [SMALLEST, LARGEST], "finest": FINEST, "flat": FLAT}
 
     def side(self, shape: tuple[int, int, int]) -> int:
-        """The longer side at which images are described."""
-        return max(working_size(shape))
+        """The longer side at which images are described, or of the images where they are larger."""
+        return max(*working_size(shape), *shape[1:])
 
     def learn(self, store: Images) -> None:
         """Learns the words from a sample of the images; the same images give the same words."""
