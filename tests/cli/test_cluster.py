@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cli.runner import Done, info, kinds_by_group, rows, run_here, snapshot, spoil
-from coterie import __version__
+from coterie import __version__, load
 
 Command = Callable[..., Done]
 PARTS = ["assignments.csv", "embedding.npy", "linkage.npz", "map.npy", "model", "page.html", "run.json", "skipped.csv"]
@@ -178,6 +178,22 @@ def test_the_options_of_the_stop_reach_it(coterie: Command, photos: Path) -> Non
 def test_what_was_not_said_is_chosen_by_the_linkage(run: Path) -> None:
     expected = {"n_neighbors": "auto", "stop": "sized", "min_cluster_size": "auto", "refine": 1}
     assert expected.items() <= info(run)["config"].items()
+
+
+def test_any_method_groups_by_hand_crafted_features_and_places_new_images_by_them(
+    coterie: Command, photos: Path
+) -> None:
+    pytest.importorskip("skimage", reason="the extra 'descriptors' is not installed")
+    options = ("--features", "hog", "--method", "sc-njw", "--out", "edges", *QUICK)
+    assert coterie("cluster", photos, *options).code == 0
+    about = info(Path("edges"))
+    assert (about["config"]["features"], about["config"]["features_used"]) == ("hog", "hog")
+    embedding = np.load("edges/embedding.npy", allow_pickle=False)
+    assert embedding.shape == (60, 1764)
+    np.testing.assert_array_equal(load("edges").transform(str(photos)), embedding)
+    assert coterie("predict", "edges", photos / "a", "--out", "new.csv").code == 0
+    assert len(rows(Path("new.csv"))) == 21
+    assert "their edges (histograms of oriented gradients)" in Path("edges/page.html").read_text(encoding="utf-8")
 
 
 def test_given_features_are_used_as_they_are(coterie: Command, photos: Path) -> None:

@@ -539,7 +539,9 @@ def test_every_accepted_value_of_features_gives_its_extractor(tmp_path: Path) ->
 
 @pytest.mark.parametrize("features", ["pixel", "", "resnet50", "weights.pth", 3, None, np.eye(2), ["pixels"]])
 def test_unknown_features_are_refused_with_the_known_ones(features: Any) -> None:
-    with pytest.raises(ConfigError, match=r"expected auto, pixels, efficientnet-lite0, the path of a \.npy"):
+    with pytest.raises(
+        ConfigError, match=r"expected auto, pixels, efficientnet-lite0, hog, lbp, sift, the path of a \.npy"
+    ):
         make_extractor(features, random_store(2))
 
 

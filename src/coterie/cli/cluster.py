@@ -57,7 +57,7 @@ def cluster(
     k: Annotated[str, typer.Option("-k", "--n-clusters", help="How many groups, or auto.")] = "auto",
     method: Annotated[str, typer.Option(help="How to group; `coterie methods` lists what there is.")] = "gdl",
     features: Annotated[
-        str, typer.Option(help="auto, pixels, efficientnet-lite0, or a .npy with one row per image.")
+        str, typer.Option(help="auto, pixels, efficientnet-lite0, hog, lbp, sift, or a .npy with one row per image.")
     ] = "auto",
     out: Annotated[Path | None, typer.Option(help="The run folder; NAME-groups beside you when absent.")] = None,
     classes: Annotated[

