@@ -59,7 +59,7 @@ class GraphDegreeLinkage(Clusterer):
         search: how neighbours are found, see ``graphs.neighbors``.
         sample: how many images are linked, the others joining where their neighbours among those are
             (``graphs.sampled``). "auto" is 100,000 where there are more than 200,000; None is all.
-        features: "auto", "pixels", "efficientnet-lite0", a .npy of embeddings, or an nn.Module.
+        features: "auto", "pixels", "hog", "lbp", "sift", "efficientnet-lite0", a .npy of embeddings, or an nn.Module.
         device: where a network that makes features runs: "auto", "cpu", "cuda", "mps".
 
     Attributes:
