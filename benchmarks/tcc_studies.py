@@ -33,6 +33,10 @@ SETTINGS: dict[str, Row] = {
     "frozen": {"frozen": True},
     "weights-gumbel": {"weights": "gumbel"},
     "batch-128": {"batch_size": 128},
+    # for clothes, which may be mirrored, cropped, or hardly changed at all
+    "not-taught-mice": {"teach": 0.0, "augment": "mice"},
+    "not-taught-tau-.5": {"teach": 0.0, "tau": 0.5},
+    "not-taught-tau-.5-dac": {"teach": 0.0, "tau": 0.5, "augment": "dac"},
     "alone": ALONE,
     "alone-alpha-0": ALONE | {"alpha": 0.0},
     "alone-kl-sample": ALONE | {"kl": "sample"},
