@@ -12,7 +12,7 @@ from torch import Tensor, distributed
 
 ROOT = Path(__file__).parents[1]
 Saved = dict[str, np.ndarray]
-TIMEOUT = float(os.environ.get("COTERIE_TEST_TIMEOUT", "120"))  # seconds; more where other work takes the machine
+TIMEOUT = float(os.environ.get("COTERIE_TEST_TIMEOUT", "300"))  # seconds; more where other work takes the machine
 
 
 def start_two(module: str, folder: Path) -> tuple[Saved, Saved]:

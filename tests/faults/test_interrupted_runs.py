@@ -296,7 +296,7 @@ def test_a_loss_that_becomes_nan_keeps_the_checkpoint_and_a_smaller_rate_goes_on
     def poison(run: Any, epoch: int, step: int) -> None:
         if (epoch, step) == (1, 1):
             with torch.no_grad():
-                run._modules[0].module[1].weight.fill_(float("nan"))
+                run._placed._modules[0].module[1].weight.fill_(float("nan"))
 
     hook(poison)
     done = coterie("cluster", photos, *ON)

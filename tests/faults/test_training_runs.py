@@ -289,7 +289,7 @@ def test_a_smaller_learning_rate_may_be_resumed_with_and_is_used(stopped: Path) 
         train(
             stopped,
             config={"lr": 0.005, "k": 5},
-            hook=lambda epoch, step, run: rates.append(run._optimizers[0].param_groups[0]["lr"]),
+            hook=lambda epoch, step, run: rates.append(run._placed.optimizers[0].param_groups[0]["lr"]),
         )
     # the schedule of the toy multiplies by 0.9 after every epoch
     assert rates[0] == pytest.approx(0.005 * 0.9)

@@ -31,7 +31,7 @@ def fitted(images: np.ndarray = IMAGES, **settings: Any) -> GATCluster:
 @pytest.fixture(scope="module")
 def model(one_thread: None) -> GATCluster:
     """Only to be looked at."""
-    return fitted(epochs=30, width=8, n_features=16, n_targets=60, batch_size=20, repeats=1, lr=3e-3, assign="head")
+    return fitted(epochs=60, width=8, n_features=16, n_targets=60, batch_size=20, repeats=1, lr=3e-3, assign="head")
 
 
 def test_the_method_is_known_by_its_name() -> None:
@@ -51,7 +51,7 @@ def test_kinds_that_are_apart_are_told_apart_by_both_answers(model: GATCluster) 
 
 
 def test_every_epoch_logs_what_shows_whether_the_labels_live(model: GATCluster) -> None:
-    assert [record["epoch"] for record in model.training_] == list(range(1, 31))
+    assert [record["epoch"] for record in model.training_] == list(range(1, 61))
     for record in model.training_:
         assert 1 / K <= record["max_share"] <= 1
         assert 0 <= record["entropy_mean"] <= np.log(K) + 1e-6
