@@ -57,7 +57,10 @@ class Slow:
 
 @dataclass(frozen=True)
 class Parts:
-    """``players`` as an iteration calls them, the same networks bare, ``slow`` ones, random numbers and figures."""
+    """``players`` as an iteration calls them, the same networks bare, ``slow`` ones, random numbers and figures.
+
+    n_noise: numbers of noise.
+    """
 
     players: Players
     generator: Generator
@@ -67,6 +70,7 @@ class Parts:
     optimizers: dict[str, torch.optim.Optimizer]
     draws: RunDraws
     sums: FigureSums
+    n_noise: int
 
     def updating(self, run: Run) -> Update:
         """Steps of the players in ``run``, each by the sum of its losses, so that a run goes where it would go alone.
@@ -122,4 +126,4 @@ def build_parts(
         slow_generator=slow.generator, slow_classifier=slow.classifier, draws=draws, sums=sums,
     )  # fmt: skip
     players = Players(called[GENERATOR], critic, called[CLASSIFIER], k)
-    return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums)
+    return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums, sizes.n_noise)
