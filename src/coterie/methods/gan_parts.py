@@ -10,6 +10,7 @@ from torch import Tensor
 from coterie.errors import TrainingError
 from coterie.methods.adversaries import CLASSIFIER, CRITIC, GENERATOR, FigureSums, Players, RunDraws, Update
 from coterie.methods.cluster_prior import followed
+from coterie.methods.graphed import GraphedIterations
 from coterie.nets.gan import Generator, Shape, Tower
 from coterie.training.memory import EMATwin
 from coterie.training.run import Run
@@ -87,6 +88,11 @@ class Parts:
                 raise TrainingError(f"{str(error).rstrip('.')}{named}.") from error
 
         return update
+
+    def graphed(self) -> GraphedIterations:
+        """Iterations as CUDA graphs, of the networks and optimisers without what a run wraps them in."""
+        bare = {name: getattr(optimizer, "optimizer", optimizer) for name, optimizer in self.optimizers.items()}
+        return GraphedIterations(Players(self.generator, self.critic, self.classifier, self.players.k), bare)
 
     @torch.no_grad()
     def follow_prior(self, real: Tensor) -> None:

@@ -34,6 +34,7 @@ from coterie.methods.adversaries import Change, Terms, iterate
 from coterie.methods.answers import head_answer
 from coterie.methods.cluster_prior import LEARNED, Prior, shares_of
 from coterie.methods.gan_parts import Parts, Sizes, build_parts
+from coterie.methods.graphed import GraphedIterations
 from coterie.methods.moments import answering, kept_after, plain, restored, taken
 from coterie.methods.probes import Probe, all_shares, change_by, one_of, parted, several_passes
 from coterie.methods.run_choice import (
@@ -61,6 +62,7 @@ PENALTY, ETA = 100.0, 10.0  # of a critic with one head
 STAIRS, SHORTEST = 30, 1000  # 900,000 iterations are 30 stairs of 30,000; the shortest of the paper (ORL) has 1,000
 CODE_FROM, LEARN_FROM = 1 / 3, 0.3  # of the iterations: the code doubles its steps; a learned prior begins to move
 ANSWERS = ("head", "linkage")
+NOT_LEARNED = ("choose", "checkpoint", "cuda_graph")  # what may differ when a training goes on
 CHOICES = {
     "checkpoint": ("last", "auto"),
     "schedule": ("paper", "code"),
@@ -106,6 +108,8 @@ class UDC(Clusterer):
         assign: "head", the classifier (paper); "linkage" of what it sees before its last layer, which mostly groups by
             what is large in the images; or "auto", whichever cuts least of the weight of the neighbour graph.
         precision: 32, bf16 or 16 (mixed); the critic stays in full precision.
+        cuda_graph: on a CUDA device, play every iteration from a graph that was recorded once; off, as it has not been
+            run on a GPU yet. Not with augment, nor with another precision than 32.
         device: auto, cpu, cuda, cuda:1 or mps.
         random_state: seed of everything random.
         run_folder: where checkpoints go; a killed training goes on from there. None: no checkpoints.
@@ -160,6 +164,7 @@ class UDC(Clusterer):
         every: int | str = "auto",
         assign: str = "head",
         precision: str = "32",
+        cuda_graph: bool = False,
         device: str = "auto",
         random_state: int = 0,
         run_folder: str | os.PathLike[str] | None = None,
@@ -193,6 +198,7 @@ class UDC(Clusterer):
         self.every = every
         self.assign = assign
         self.precision = precision
+        self.cuda_graph = cuda_graph
         self.device = device
         self.random_state = random_state
         self.run_folder = run_folder
@@ -223,6 +229,8 @@ class UDC(Clusterer):
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
         shares_of(self.prior, self.n_clusters)
+        if self.cuda_graph and (self.augment != "none" or str(self.precision) != "32"):
+            raise ConfigError("cuda_graph=True records iterations with augment='none' and precision='32' only")
         if self.choose != "auto" and int(self.choose) > self.n_runs:
             raise ConfigError(f"choose is {self.choose}, and there are {self.n_runs} runs; give 1 to {self.n_runs}")
 
@@ -258,9 +266,10 @@ class UDC(Clusterer):
     def _train(self, store: ImageStore) -> np.ndarray:
         """Algorithm 1; what the classifier of the chosen run sees in each image, (n, d), at its end."""
         every = min(1000, max(1, self.iterations // 100)) if isinstance(self.every, str) else int(self.every)
-        with run_of(self, after_training={"choose", "checkpoint"}, may_change=MAY_CHANGE - {"iterations"}) as run:
+        with run_of(self, after_training=NOT_LEARNED, may_change=MAY_CHANGE - {"iterations"}) as run:
             parts = self.parts(run, store)
             probe = Probe(store, self.held_out, run.device)
+            graphed = self._graphed(run, parts)
             kept = kept_after(self.iterations, every, self.stair())
             run.track(moments=[])
             run.check_memory(store, self.batch_size)
@@ -269,12 +278,15 @@ class UDC(Clusterer):
                     run.values["iteration"] = epoch * every
                     if epoch * every in kept:
                         run.values["moments"].append(plain(taken(run, parts, store, epoch * every)))
-                self._learn(run, parts, store, range(epoch * every, min(self.iterations, (epoch + 1) * every)))
+                iterations = range(epoch * every, min(self.iterations, (epoch + 1) * every))
+                self._learn(run, parts, store, iterations, graphed)
                 self._log(run, parts, probe)
             self.training_ = run.history
             return self._conclude(run, parts, store)
 
-    def _learn(self, run: Run, parts: Parts, store: ImageStore, iterations: range) -> None:
+    def _learn(
+        self, run: Run, parts: Parts, store: ImageStore, iterations: range, graphed: GraphedIterations | None
+    ) -> None:
         """The ``iterations`` of an epoch; a batch holds the real images of one of them."""
         signed, change = is_signed(store.shape), self._change(parts, store)
         n_critic, n_class = self.counts(iterations.start)
@@ -285,7 +297,12 @@ class UDC(Clusterer):
             real = as_seen(batch.clean, signed).view(n_critic, self.batch_size, 1, *store.shape)
             draw = parts.draws.take(n_critic, n_class, (self.batch_size, self.n_noise))
             terms = self.terms(now, run.device)
-            parts.sums.add(iterate(parts.players, real, draw, terms, parts.updating(run), change))
+            if graphed is None:
+                parts.sums.add(iterate(parts.players, real, draw, terms, parts.updating(run), change))
+            else:
+                played = graphed.iterate(real, draw, terms)
+                parts.sums.add(played.figures)
+                run.count(played.losses.sum(1))
             parts.slow.follow(now)
             if self.prior == LEARNED and now >= LEARN_FROM * self.iterations:
                 parts.follow_prior(real[-1])
@@ -296,7 +313,7 @@ class UDC(Clusterer):
         own = parts.sums.take() | probe.look(
             parts.generator, parts.critic, parts.slow.answering, parts.draws.prior, self.n_noise
         )
-        eta = self.terms(run.values["iteration"] - 1, run.device).eta
+        eta = float(self.terms(run.values["iteration"] - 1, run.device).eta)
         losses = np.array(own["wasserstein"]) + eta * np.array(own["cross_entropy"])  # what the generator makes smaller
         run.log(loss=float(np.median(losses)), eta=eta, iteration=run.values["iteration"])
         run.log(**{name: float(np.median(values)) for name, values in own.items()})
@@ -339,6 +356,9 @@ class UDC(Clusterer):
         sizes = Sizes(store.shape, self.n_clusters, self.n_noise, self.width, self.critic_heads, self.g_norm)
         keep = (self.ema_generator, self.ema_classifier)
         return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), (self.lr, keep))
+
+    def _graphed(self, run: Run, parts: Parts) -> GraphedIterations | None:
+        return parts.graphed() if self.cuda_graph and run.device.type == "cuda" else None
 
     def _change(self, parts: Parts, store: ImageStore) -> Change | None:
         if self.augment == "none":
