@@ -7,8 +7,8 @@
 One line of JSON per row: iterations of one run per second ("run_iterations_per_second", so that ten stacked runs count
 ten), and GFLOP/s by the cost model of udc.md section 11 (12 G + 52 D + 14 C multiplications an iteration), which counts
 the arithmetic that the algorithm needs and not what a plan spends. All plans run in turns; the best turn counts, since
-whatever else the machine does only slows a turn down. A whole iteration as one CUDA graph is not here yet: it would
-replay ``adversaries.iterate`` with static ``real``, ``Draw`` and eta, and the fused, capturable Adam.
+whatever else the machine does only slows a turn down. On a CUDA device there is a row for a whole iteration as one
+graph (``graphed``), random numbers and all; it has not been run yet.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from provenance import provenance
 from torch import Tensor
 
 from coterie.methods.adversaries import Players, RunDraws, Terms, iterate
+from coterie.methods.graphed import WARM_UP, GraphedIterations
 from coterie.nets.gan import Generator, Tower, stages
 from coterie.nets.stacked import KERNEL, after_conv
 
@@ -60,6 +61,20 @@ def iteration(arguments: argparse.Namespace, n_runs: int, terms: Terms, device: 
         draw = draws.take(N_CRITIC, N_CLASS, (arguments.batch_size, arguments.n_noise))
         iterate(players, real, draw, terms, update)
 
+    return step
+
+
+def as_graph(arguments: argparse.Namespace, n_runs: int, terms: Terms, device: torch.device) -> Callable[[], None]:
+    """As ``iteration``, played from a CUDA graph that is there already."""
+    graphed = GraphedIterations(*players_of(arguments, n_runs, device))
+    draws = RunDraws(range(n_runs), [1 / arguments.k] * arguments.k, device)
+    real = torch.rand(N_CRITIC, arguments.batch_size, 1, *arguments.shape, device=device)
+
+    def step() -> None:
+        graphed.iterate(real, draws.take(N_CRITIC, N_CLASS, (arguments.batch_size, arguments.n_noise)), terms)
+
+    for _ in range(WARM_UP + 1):
+        step()
     return step
 
 
@@ -111,6 +126,10 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         ("fused, one critic batch", arguments.runs): Terms(100.0, 10.0, at_once=True),
     }
     steps = {key: iteration(arguments, key[1], terms, device) for key, terms in plans.items()}
+    if device.type == "cuda":
+        for n_runs in {1, arguments.runs}:
+            terms = plans["fused, one critic batch", n_runs]
+            steps["one critic batch, CUDA graph", n_runs] = as_graph(arguments, n_runs, terms, device)
     best = dict.fromkeys(steps, float("inf"))
     for _ in range(TURNS):
         for key, step in steps.items():

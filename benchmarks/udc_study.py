@@ -7,10 +7,14 @@ Classes score and do nothing else; ``--images`` takes that many evenly spread im
 Hungarian naming, NMI with the arithmetic mean, ARI) stand beside "legacy": means over batches of 100 of purity, NMI and
 ARI, which is how the official code scores, and for comparison with the paper only (udc.md section 9). With them comes
 the rank correlation over the runs of each criterion that needs no classes with ARI.
+
+All of this stands twice in the row, of one training: as the runs ended ("at_the_end", the paper's form), and as they
+were at the moments that were chosen without labels ("selected", ``checkpoint="auto"``).
 """
 
 import argparse
 import json
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -25,6 +29,7 @@ from coterie.methods.run_choice import CRITERIA, Figures, correlations, spread
 from coterie.methods.udc import UDC
 from coterie.metrics import accuracy, ari, legacy_batch_scores, nmi
 
+NOT_TOLD = ("run_folder", "device", "checkpoint")
 LEGACY_ORDER = 0  # seed of the order in which batches of 100 are scored
 
 
@@ -43,12 +48,18 @@ def labels_of_runs(model: UDC) -> list[np.ndarray]:
     return [model.answers_[name].labels for name in names]
 
 
-def study(name: str, model: UDC, images: np.ndarray, classes: np.ndarray) -> dict[str, Any]:
+def fitted(model: UDC, images: np.ndarray, checkpoint: str) -> tuple[UDC, float, list[str]]:
+    """A model like ``model`` with its runs at ``checkpoint``, the seconds of its fit, and the warnings."""
+    own = UDC(**{**model.get_params(), "checkpoint": checkpoint})
     began = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model.fit(images)
-    took = time.perf_counter() - began
+        own.fit(images)
+    return own, time.perf_counter() - began, [str(warning.message) for warning in caught]
+
+
+def told(model: UDC, classes: np.ndarray) -> dict[str, Any]:
+    """The scores of all runs of a fitted ``model``, what was chosen, and how the criteria rank the runs."""
     runs = [scored(classes, labels) for labels in labels_of_runs(model)]
     figures = Figures(
         *(np.array([row[criterion] for row in model.runs_]) for criterion in CRITERIA),
@@ -56,15 +67,25 @@ def study(name: str, model: UDC, images: np.ndarray, classes: np.ndarray) -> dic
     )
     found = correlations(figures, np.array([run["ari"] for run in runs]))
     return {
-        "set": name, "n": len(images), "shape": list(images.shape[1:]), "seconds": round(took, 1),
-        "parameters": {key: value for key, value in model.get_params().items() if key not in ("run_folder", "device")},
         "spread": {score: spread([run[score] for run in runs]) for score in runs[0]},
         "chosen_run": model.chosen_run_, "chosen": runs[model.chosen_run_ - 1],
         "linkage": scored(classes, model.answers_["linkage"].labels),
         "runs": [row | run for row, run in zip(model.runs_, runs, strict=True)],
         "alternatives": model.alternatives_, "pairwise_nmi": np.round(model.nmi_, 4).tolist(),
         "correlation_with_ari": {key: None if np.isnan(value) else round(value, 3) for key, value in found.items()},
-        "last": model.training_[-1], "warnings": [str(warning.message) for warning in caught], **provenance(),
+    }  # fmt: skip
+
+
+def study(name: str, model: UDC, images: np.ndarray, classes: np.ndarray) -> dict[str, Any]:
+    """The row; ``model`` has a run folder, so that the second fit finds the training of the first."""
+    ended, took, said = fitted(model, images, "last")
+    selected, _, said_again = fitted(model, images, "auto")
+    parameters = {key: value for key, value in model.get_params().items() if key not in NOT_TOLD}
+    return {
+        "set": name, "n": len(images), "shape": list(images.shape[1:]), "seconds": round(took, 1),
+        "parameters": parameters, "at_the_end": told(ended, classes), "selected": told(selected, classes),
+        "moments": selected.moments_, "last": ended.training_[-1], "warnings": said,
+        "warnings_of_selected": said_again, **provenance(),
     }  # fmt: skip
 
 
@@ -82,8 +103,10 @@ def main() -> None:
     rows = np.arange(0, len(data.images), max(1, len(data.images) // (arguments.images or len(data.images))))
     own = UDC().get_params()
     given = {name: typed(name, value, own[name]) for name, _, value in (text.partition("=") for text in arguments.set)}
-    model = UDC(**{"n_clusters": data.n_clusters, **given}, run_folder=arguments.run_folder)
-    text = json.dumps(study(arguments.name, model, data.images[rows], data.classes[rows]), default=str)
+    with tempfile.TemporaryDirectory() as nowhere:
+        folder = arguments.run_folder or Path(nowhere)
+        model = UDC(**{"n_clusters": data.n_clusters, **given}, run_folder=folder)
+        text = json.dumps(study(arguments.name, model, data.images[rows], data.classes[rows]), default=str)
     print(text)
     if arguments.out:
         arguments.out.write_text(text + "\n", encoding="utf-8")

@@ -8,15 +8,20 @@ import pytest
 from coterie.methods.run_choice import (
     CRITERIA,
     Figures,
+    at_moments,
+    best_moments,
     best_run,
     correlations,
     drifts,
     figures_of,
     mean_ranks,
+    moment_ranks,
+    moment_table,
     other_features,
     pairwise_nmi,
     run_table,
     spread,
+    told_of_moment,
     told_of_others,
 )
 
@@ -58,15 +63,46 @@ def test_the_best_mean_rank_answers_and_says_by_what() -> None:
     assert best == 1
     assert "run 2 of 3 has the best mean rank in figures without labels" in because
     assert "wasserstein 0.1" in because
-    rows = run_table(given, [7, 8, 9])
+    rows = run_table(given, [7, 8, 9], [100, 50, 100])
     assert [row["run"] for row in rows] == [1, 2, 3]
     assert rows[1]["mean_rank"] == min(row["mean_rank"] for row in rows)
     assert rows[2]["seed"] == 9
+    assert [row["iteration"] for row in rows] == [100, 50, 100]
 
 
 def test_a_run_that_drifts_is_behind_all_others() -> None:
     given = figures(wasserstein=[0.3, 0.1, 0.2], drifting=[False, True, False])
     assert best_run(given)[0] == 2
+
+
+def test_each_run_answers_from_the_moment_that_ranks_best_among_its_own() -> None:
+    then = [
+        figures(wasserstein=[0.3, 0.1, 0.2], entropy=[0.5, 0.1, 0.2]),
+        figures(wasserstein=[0.2, 0.2, 0.2], entropy=[0.1, 0.2, 0.2]),
+        figures(wasserstein=[0.4, 0.3, 0.2], entropy=[0.3, 0.3, 0.2]),
+    ]
+    for run, ranks in enumerate(moment_ranks(then).T):
+        alone = Figures(*(np.array([getattr(moment, name)[run] for moment in then]) for name in Figures._fields))
+        np.testing.assert_allclose(ranks, mean_ranks(alone))
+    assert best_moments(then) == [1, 0, 2]  # of equals the last, as the paper has it
+    rows = moment_table(then, [10, 20, 30])
+    assert [(row["run"], row["iteration"]) for row in rows[:4]] == [(1, 10), (2, 10), (3, 10), (1, 20)]
+    assert [row["wasserstein"] for row in rows[::3]] == [0.3, 0.2, 0.4]
+    assert rows[3]["mean_rank"] == moment_ranks(then)[1, 0]
+
+
+def test_a_moment_before_a_run_drifted_away_is_better_than_all_after() -> None:
+    then = [figures(wasserstein=[0.5] * 3), figures(wasserstein=[0.1] * 3, drifting=[True, False, True])]
+    assert best_moments(then) == [0, 1, 0]
+
+
+def test_runs_at_moments_of_their_own_have_the_figures_of_then_and_are_compared_as_they_group() -> None:
+    then = [figures(entropy=[0.1, 0.2, 0.3], medoid=[0.9, 0.9, 0.9]), figures(entropy=[0.4, 0.5, 0.6])]
+    found = at_moments(then, [1, 0, 1], LABELS)
+    np.testing.assert_allclose(found.entropy, [0.4, 0.2, 0.6])
+    np.testing.assert_allclose(found.medoid, [0.5, 0, 0.5], atol=0.01)
+    assert told_of_moment(2, 50, 50) == ""
+    assert told_of_moment(2, 3000, 4000).startswith("; run 2 answers as it was after iteration 3,000 of 4,000")
 
 
 def test_a_single_run_answers() -> None:

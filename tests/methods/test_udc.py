@@ -84,6 +84,52 @@ def test_another_run_can_be_asked_to_answer(model: UDC) -> None:
     assert np.array_equal(found.labels_, model.answers_[f"run-{other}"].labels)
 
 
+def test_the_last_state_answers_by_default_and_the_moments_that_could_have_are_told(model: UDC) -> None:
+    assert [(row["run"], row["iteration"]) for row in model.moments_] == [(i, at) for at in (3, 6, 7) for i in (1, 2)]
+    assert [row["iteration"] for row in model.runs_] == [7, 7]
+    assert "answers as it was" not in model.assigned_because_
+    assert "last" not in model.answers_
+    assert [shot.title for shot in model.snapshots_] == ["at the end"]
+    for row, at_the_end in zip(model.runs_, model.moments_[-2:], strict=True):
+        assert row.items() - at_the_end.items() <= {("seed", row["seed"]), ("mean_rank", row["mean_rank"])}
+
+
+def test_a_run_that_answers_from_an_earlier_moment_is_a_training_that_had_ended_there(
+    model: UDC, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "best_moments", lambda figures: [0] * len(figures[0].entropy))
+    early, ended = train(None, checkpoint="auto"), train(None, iterations=3)
+    assert early.runs_ == ended.runs_
+    assert early.chosen_run_ == ended.chosen_run_
+    assert np.array_equal(early.embedding_, ended.embedding_)
+    assert np.array_equal(early.head_weight_, ended.head_weight_)
+    assert np.array_equal(early.samples_, ended.samples_)
+    for name, answer in ended.answers_.items():
+        assert np.array_equal(early.answers_[name].confidence, answer.confidence)
+    last = "head" if early.chosen_run_ == model.chosen_run_ else f"run-{early.chosen_run_}"
+    assert np.array_equal(early.answers_["last"].labels, model.answers_[last].labels)
+    assert f"run {early.chosen_run_} answers as it was after iteration 3 of 7" in early.assigned_because_
+    assert [shot.title for shot in early.snapshots_] == ["after 3 iterations"]
+
+
+def test_runs_may_answer_from_moments_of_their_own(model: UDC, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "best_moments", lambda figures: [1, 2])
+    mixed, ended = train(None, checkpoint="auto", choose=1), train(None, iterations=6, choose=1)
+    assert [row["iteration"] for row in mixed.runs_] == [6, 7]
+    assert np.array_equal(mixed.answers_["head"].confidence, ended.answers_["head"].confidence)
+    second = "head" if model.chosen_run_ == 2 else "run-2"
+    np.testing.assert_allclose(mixed.answers_["run-2"].confidence, model.answers_[second].confidence, atol=1e-6)
+
+
+def test_the_moment_of_a_run_is_the_one_whose_figures_rank_best() -> None:
+    found = train(None, checkpoint="auto")
+    for row in found.runs_:
+        own = [moment for moment in found.moments_ if moment["run"] == row["run"]]
+        at = next(moment for moment in own if moment["iteration"] == row["iteration"])
+        assert at["mean_rank"] == min(moment["mean_rank"] for moment in own)
+        assert at["entropy"] == row["entropy"]
+
+
 @pytest.mark.parametrize("assign", ["head", "linkage", "auto"])
 def test_a_saved_model_places_new_images_as_before(assign: str, tmp_path: Path) -> None:
     model = train(None, assign=assign)
@@ -108,6 +154,7 @@ def test_a_saved_model_places_new_images_as_before(assign: str, tmp_path: Path) 
         {"g_norm": "bn"},
         {"ema_generator": 0.0, "ema_classifier": 0.0},
         {"held_out": 0.0},
+        {"checkpoint": "auto", "n_runs": 1},
         {"n_noise": 0, "n_runs": 1},
         {"precision": "bf16"},
         {"batch_size": 50},
@@ -175,6 +222,7 @@ def test_a_run_that_drifts_away_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"choose": 4}, "choose is 4, and there are 2 runs; give 1 to 2"),
         ({"choose": "best"}, 'choose is .best.; expected a whole number of at least 1 or "auto"'),
         ({"batch_size": 1}, "batch_size is 1; expected a whole number of at least 2"),
+        ({"checkpoint": "best"}, "checkpoint is 'best'; expected one of last, auto"),
         ({"schedule": "mine"}, "schedule is 'mine'; expected one of paper, code"),
         ({"augment": "mice"}, "augment is 'mice'; expected one of none, udc"),
         ({"prior": "0.5,0.5"}, "prior is '0.5,0.5'; expected 3 shares"),

@@ -79,6 +79,15 @@ def test_another_run_may_answer_when_a_training_goes_on(straight: UDC, tmp_path:
     assert other.chosen_run_ == 3 - straight.chosen_run_
 
 
+def test_the_last_state_may_answer_when_a_training_goes_on(straight: UDC, tmp_path: Path, iterations: Any) -> None:
+    train(tmp_path, **EVERYTHING)
+    last = train(tmp_path, **{**EVERYTHING, "checkpoint": "last"})
+    assert_same(last, train(None, **{**EVERYTHING, "checkpoint": "last"}))
+    assert_same(train(tmp_path, **EVERYTHING), straight)
+    assert iterations.done == 7 + 7
+    assert {row["iteration"] for row in last.runs_} == {7}
+
+
 @pytest.mark.parametrize(("name", "value"), [("iterations", 9), ("n_runs", 3), ("prior", "uniform"), ("n_noise", 4)])
 def test_a_setting_that_differs_is_refused_by_its_name(name: str, value: Any, iterations: Any, tmp_path: Path) -> None:
     iterations.stop = 3

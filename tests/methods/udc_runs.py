@@ -17,7 +17,9 @@ SETTINGS: dict[str, Any] = {
     "n_clusters": K, "iterations": 7, "every": 3, "n_runs": 2, "batch_size": 6, "width": 2, "n_noise": 3,
     "n_critic": 2, "n_class": 1, "held_out": 0.2, "device": "cpu",
 }  # fmt: skip
-EVERYTHING: dict[str, Any] = {"prior": "learned", "augment": "udc", "consistency": 0.5, "schedule": "code", "every": 2}
+EVERYTHING: dict[str, Any] = {
+    "prior": "learned", "augment": "udc", "consistency": 0.5, "schedule": "code", "every": 2, "checkpoint": "auto",
+}  # fmt: skip
 
 
 def train(folder: Path | None, save_every: float = EVERY_BATCH, **settings: Any) -> UDC:
@@ -36,6 +38,7 @@ def assert_same(one: UDC, other: UDC) -> None:
     assert (one.head_weight_ == other.head_weight_).all()
     assert (one.samples_ == other.samples_).all()
     assert one.runs_ == other.runs_
+    assert one.moments_ == other.moments_
 
 
 if __name__ == "__main__":

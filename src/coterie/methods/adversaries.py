@@ -3,7 +3,7 @@
 The generator stands still while the critic and the classifier learn, so everything they need of it in an iteration is
 made in one forward, and a batch of real and generated images goes through the critic at once (udc.md section 12). All
 random numbers are drawn before (``Draw``), so that the same draws give the same losses by either plan, and so that an
-iteration reads tensors and nothing else: that is the function a CUDA graph would hold.
+iteration reads tensors and nothing else: that is the function which a CUDA graph holds (``graphed``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,14 +57,15 @@ class Draw(NamedTuple):
 class Terms:
     """The weights of an iteration, and its plan.
 
-    penalty: lambda of Eq. 5. eta: of Eq. 7 at this moment. consistency: weight of KL(C(x) || C(T(x))) on real images.
+    penalty: lambda of Eq. 5. eta: of Eq. 7 at this moment, a number or a tensor of one. consistency: weight of
+    KL(C(x) || C(T(x))) on real images.
     fused: one forward of the generator, analytic penalty; False is the algorithm line by line, double backward.
     at_once: x^ goes through the critic in the same batch as real and generated images: a sixth more arithmetic and a
     third fewer kernels, which pays where launching them is what takes the time.
     """
 
     penalty: float
-    eta: float
+    eta: float | Tensor
     consistency: float = 0.0
     fused: bool = True
     at_once: bool = False

@@ -10,6 +10,7 @@ from torch import Tensor
 from coterie.errors import TrainingError
 from coterie.methods.adversaries import CLASSIFIER, CRITIC, GENERATOR, FigureSums, Players, RunDraws, Update
 from coterie.methods.cluster_prior import followed
+from coterie.methods.graphed import GraphedIterations
 from coterie.nets.gan import Generator, Shape, Tower
 from coterie.training.memory import EMATwin
 from coterie.training.run import Run
@@ -57,7 +58,10 @@ class Slow:
 
 @dataclass(frozen=True)
 class Parts:
-    """``players`` as an iteration calls them, the same networks bare, ``slow`` ones, random numbers and figures."""
+    """``players`` as an iteration calls them, the same networks bare, ``slow`` ones, random numbers and figures.
+
+    n_noise: numbers of noise.
+    """
 
     players: Players
     generator: Generator
@@ -67,6 +71,7 @@ class Parts:
     optimizers: dict[str, torch.optim.Optimizer]
     draws: RunDraws
     sums: FigureSums
+    n_noise: int
 
     def updating(self, run: Run) -> Update:
         """Steps of the players in ``run``, each by the sum of its losses, so that a run goes where it would go alone.
@@ -83,6 +88,11 @@ class Parts:
                 raise TrainingError(f"{str(error).rstrip('.')}{named}.") from error
 
         return update
+
+    def graphed(self) -> GraphedIterations:
+        """Iterations as CUDA graphs, of the networks and optimisers without what a run wraps them in."""
+        bare = {name: getattr(optimizer, "optimizer", optimizer) for name, optimizer in self.optimizers.items()}
+        return GraphedIterations(Players(self.generator, self.critic, self.classifier, self.players.k), bare)
 
     @torch.no_grad()
     def follow_prior(self, real: Tensor) -> None:
@@ -122,4 +132,4 @@ def build_parts(
         slow_generator=slow.generator, slow_classifier=slow.classifier, draws=draws, sums=sums,
     )  # fmt: skip
     players = Players(called[GENERATOR], critic, called[CLASSIFIER], k)
-    return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums)
+    return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums, sizes.n_noise)

@@ -1,7 +1,6 @@
-"""What r runs of UDC are asked about real images: those held out while they train, and all of them at the end."""
+"""What r runs of UDC are asked about real images: those held out while they train, and all of them now and then."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from coterie.images.store import ImageStore
 from coterie.methods.adversaries import Change
 from coterie.methods.cluster_prior import drawn_clusters
 from coterie.methods.gan_parts import Parts
-from coterie.methods.run_choice import Figures, best_run, drifts, figures_of
+from coterie.methods.run_choice import Figures, drifts, figures_of
 from coterie.nets.gan import Generator, Tower, as_seen, as_shown, is_signed
 from coterie.training.batches import Order
 from coterie.training.run import Run
@@ -97,38 +96,24 @@ def all_shares(run: Run, classifier: Tower, n_runs: int, store: ImageStore, chan
     return torch.cat(parts).numpy()
 
 
-class Compared(NamedTuple):
-    """shares (n, r, k) of every image by each run's classifier; the figures of the runs; the number of the best one,
-    from 0, and why it is.
-    """
-
-    shares: np.ndarray
-    figures: Figures
-    best: int
-    because: str
-
-
-def compare(run: Run, parts: Parts, store: ImageStore, augmentation: Augmentation) -> Compared:
-    """Compares the trained runs in ``parts`` on all images, and on variants of them by ``augmentation``."""
+def all_figures(run: Run, parts: Parts, store: ImageStore, augmentation: Augmentation) -> Figures:
+    """The figures of the runs in ``parts`` as they are, on all images and on variants of them by ``augmentation``."""
     classifier, n_runs = parts.slow.answering, len(parts.draws.prior)
     same = [torch.Generator(run.device).manual_seed(0) for _ in range(n_runs)]
     shares = all_shares(run, classifier, n_runs, store)
     changed = all_shares(run, classifier, n_runs, store, change_by(augmentation, same, is_signed(store.shape)))
     distances = np.array([np.atleast_1d(record.get("held_out_of_runs", record["held_out"])) for record in run.history])
-    figures = figures_of(
-        shares, changed.argmax(axis=2), distances[-1], parts.draws.prior.cpu().numpy(), drifts(distances)
-    )
-    return Compared(shares, figures, *best_run(figures))
+    return figures_of(shares, changed.argmax(axis=2), distances[-1], parts.draws.prior.cpu().numpy(), drifts(distances))
 
 
-def generated(generator: Generator, run: int, k: int, n_noise: int, many: int) -> np.ndarray:
-    """(k, many, c, h, w) uint8: images that ``run`` makes of each cluster, of the same noise for all clusters."""
+def generated(generator: Generator, k: int, n_noise: int, many: int) -> np.ndarray:
+    """(r, k, many, c, h, w) uint8: images that each run makes of each cluster, all of the same noise."""
     weight = next(generator.parameters())
     same = torch.Generator(weight.device).manual_seed(0)
     noise = torch.randn(many, 1, n_noise, generator=same, device=weight.device).expand(-1, generator.n_runs, -1)
     codes = torch.eye(k, device=weight.device)[:, None, None].expand(-1, many, generator.n_runs, -1)
     with torch.no_grad():
-        made = torch.stack([generator(noise, code)[:, run] for code in codes])
+        made = torch.stack([generator(noise, code).transpose(0, 1) for code in codes], 1)
     pixels: np.ndarray = (as_shown(made, is_signed(generator.shape)) * 255).round().clamp(0, 255).byte().cpu().numpy()
     return pixels
 

@@ -8,7 +8,8 @@ Each run is ranked by five figures that need no classes, and the best mean rank 
     agreement    share of images whose cluster is that of their augmented variant; higher
     medoid       mean adjusted Rand index with the other runs; higher
 
-A run whose images drift away from the real ones late in the training stands behind all others.
+A run whose images drift away from the real ones late in the training stands behind all others. Which of several states
+of one run answers is chosen by the same ranks, among its states.
 """
 
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def figures_of(
     return Figures(
         wasserstein=wasserstein, entropy=-(shares * logs).sum(axis=2).mean(axis=0),
         marginal=(mean * np.log(mean / prior)).sum(axis=1), agreement=(labels == changed).mean(axis=0),
-        medoid=_medoid(labels), drifting=drifting,
+        medoid=medoid(labels), drifting=drifting,
     )  # fmt: skip
 
 
@@ -71,14 +72,46 @@ def best_run(figures: Figures) -> tuple[int, str]:
     return best, f"run {best + 1} of {len(ranks)} has the best mean rank in figures without labels ({told})"
 
 
-def run_table(figures: Figures, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """A row for each run: its number from 1, its seed, its figures and its mean rank."""
-    ranks = mean_ranks(figures)
+def moment_ranks(figures: Sequence[Figures]) -> np.ndarray:
+    """(t, r): the mean rank of each of t moments among those of the same run; ``figures`` are of r runs each."""
+    runs = zip(*(np.stack(values, axis=1) for values in zip(*figures, strict=True)), strict=True)  # each (t,)
+    return np.stack([mean_ranks(Figures(*of_run)) for of_run in runs], axis=1)
+
+
+def best_moments(figures: Sequence[Figures]) -> list[int]:
+    """For each of r runs the moment, from 0, with the best mean rank; of equals the last."""
+    backwards = moment_ranks(figures)[::-1]
+    return [int(moment) for moment in len(backwards) - 1 - backwards.argmin(axis=0)]
+
+
+def at_moments(figures: Sequence[Figures], chosen: Sequence[int], labels: np.ndarray) -> Figures:
+    """The figures of r runs, run i as at moment ``chosen[i]``, where they group as ``labels`` (n, r)."""
+    runs = np.arange(len(chosen))
+    own = Figures(*(np.stack(values)[list(chosen), runs] for values in zip(*figures, strict=True)))
+    return own._replace(medoid=medoid(labels))  # the runs now meet at other moments than they did
+
+
+def run_table(figures: Figures, seeds: Sequence[int], iterations: Sequence[int]) -> list[dict[str, Any]]:
+    """A row for each run: its number from 1, its seed, after which of ``iterations`` it answers, figures, mean rank."""
+    rows = zip(seeds, iterations, _rows(figures, mean_ranks(figures)), strict=True)
+    return [{"run": i + 1, "seed": int(seed), "iteration": at, **row} for i, (seed, at, row) in enumerate(rows)]
+
+
+def moment_table(figures: Sequence[Figures], iterations: Sequence[int]) -> list[dict[str, Any]]:
+    """A row for each moment of each run: ``iterations`` until then, figures, mean rank among its run's moments."""
+    of_moments = zip(iterations, figures, moment_ranks(figures), strict=True)
     return [
-        {"run": i + 1, "seed": int(seed), **{name: float(getattr(figures, name)[i]) for name in CRITERIA},
-         "drifting": bool(figures.drifting[i]), "mean_rank": float(ranks[i])}
-        for i, seed in enumerate(seeds)
-    ]  # fmt: skip
+        {"run": i + 1, "iteration": at, **row}
+        for at, then, ranks in of_moments
+        for i, row in enumerate(_rows(then, ranks))
+    ]
+
+
+def told_of_moment(run: int, iteration: int, iterations: int) -> str:
+    """The end of a sentence when ``run`` answers as it was after ``iteration`` of ``iterations``, if not the last."""
+    if iteration == iterations:
+        return ""
+    return f"; run {run} answers as it was after iteration {iteration:,} of {iterations:,}, the best of its moments"
 
 
 def pairwise_nmi(labels: np.ndarray) -> np.ndarray:
@@ -138,7 +171,8 @@ def spread(scores: Sequence[float]) -> dict[str, float]:
     return {"min": float(np.min(scores)), "median": float(np.median(scores)), "max": float(np.max(scores))}
 
 
-def _medoid(labels: np.ndarray) -> np.ndarray:
+def medoid(labels: np.ndarray) -> np.ndarray:
+    """(r,): the mean adjusted Rand index of each of the groupings ``labels`` (n, r) with the others; 1 of one alone."""
     from sklearn.metrics import adjusted_rand_score
 
     runs = labels.shape[1]
@@ -146,6 +180,14 @@ def _medoid(labels: np.ndarray) -> np.ndarray:
         return np.ones(1)
     alike: np.ndarray = _pairwise(labels, adjusted_rand_score)
     return (alike.sum(axis=1) - 1) / (runs - 1)
+
+
+def _rows(figures: Figures, ranks: np.ndarray) -> list[dict[str, Any]]:
+    return [
+        {**{name: float(getattr(figures, name)[i]) for name in CRITERIA},
+         "drifting": bool(figures.drifting[i]), "mean_rank": float(rank)}
+        for i, rank in enumerate(ranks)
+    ]  # fmt: skip
 
 
 def _pairwise(labels: np.ndarray, score: Any) -> np.ndarray:

@@ -12,9 +12,10 @@ which y can be told, so y becomes a feature that has exactly k values. C then gr
         L_G = -E D(x~) + eta L_C, eta times gamma every tau iterations                lines 21 to 29, Eqs. 7, 8
 
 The loop body is ``adversaries.iterate``, the losses are in ``wasserstein``. Runs of this method differ by their seed
-(the paper takes ten), so ``n_runs`` of them are trained at once; ``run_choice`` says without labels which one answers.
-Ours are the averages of weights that answer, the choice, the learned prior, and settings for a CPU by default (recipes
-``udc-paper-*`` have the paper's). docs/methods/udc.md has what paper and official code disagree in.
+(the paper takes ten), so ``n_runs`` of them are trained at once; ``run_choice`` says without labels which one answers,
+and, where that is asked for, from which of its ``moments``. Ours are the averages of weights that answer, the choices,
+the learned prior, and settings for a CPU by default (recipes ``udc-paper-*`` have the paper's). docs/methods/udc.md has
+what paper and official code disagree in.
 """
 
 import os
@@ -33,8 +34,20 @@ from coterie.methods.adversaries import Change, Terms, iterate
 from coterie.methods.answers import head_answer
 from coterie.methods.cluster_prior import LEARNED, Prior, shares_of
 from coterie.methods.gan_parts import Parts, Sizes, build_parts
-from coterie.methods.probes import Probe, change_by, compare, generated, one_of, parted, several_passes
-from coterie.methods.run_choice import other_features, pairwise_nmi, run_table, told_of_others
+from coterie.methods.graphed import GraphedIterations
+from coterie.methods.moments import answering, kept_after, plain, restored, taken
+from coterie.methods.probes import Probe, all_shares, change_by, one_of, parted, several_passes
+from coterie.methods.run_choice import (
+    at_moments,
+    best_moments,
+    best_run,
+    moment_table,
+    other_features,
+    pairwise_nmi,
+    run_table,
+    told_of_moment,
+    told_of_others,
+)
 from coterie.methods.runs import embed, run_of
 from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
 from coterie.methods.snapshots import snapshot
@@ -48,9 +61,10 @@ NEXT_SEED = 1_000_003  # run i begins at random_state + i times this
 PENALTY, ETA = 100.0, 10.0  # of a critic with one head
 STAIRS, SHORTEST = 30, 1000  # 900,000 iterations are 30 stairs of 30,000; the shortest of the paper (ORL) has 1,000
 CODE_FROM, LEARN_FROM = 1 / 3, 0.3  # of the iterations: the code doubles its steps; a learned prior begins to move
-SHOWN = 8  # generated images kept of each cluster
 ANSWERS = ("head", "linkage")
+NOT_LEARNED = ("choose", "checkpoint", "cuda_graph")  # what may differ when a training goes on
 CHOICES = {
+    "checkpoint": ("last", "auto"),
     "schedule": ("paper", "code"),
     "augment": ("none", "udc"),
     "g_norm": ("none", "bn"),
@@ -66,6 +80,8 @@ class UDC(Clusterer):
         iterations: N, updates of the generator; 900,000 in the paper (30,000 on ORL).
         n_runs: trainings with seeds of their own, all at once; the paper takes ten.
         choose: the run that answers, 1 to n_runs, or "auto": the best in figures that need no labels.
+        checkpoint: "last": runs answer as they are at the end (paper); "auto": each as it was at one of at most five
+            moments of the second half, the best in the same figures.
         batch_size: n, not stated in the paper, 100 (code).
         width: maps of the first convolution of critic and classifier, of the last but one of the generator; 64 (paper).
         n_noise: numbers in z, 128 (code). The authors' advice where groups are simple is to take fewer.
@@ -92,6 +108,8 @@ class UDC(Clusterer):
         assign: "head", the classifier (paper); "linkage" of what it sees before its last layer, which mostly groups by
             what is large in the images; or "auto", whichever cuts least of the weight of the neighbour graph.
         precision: 32, bf16 or 16 (mixed); the critic stays in full precision.
+        cuda_graph: on a CUDA device, play every iteration from a graph that was recorded once; off, as it has not been
+            run on a GPU yet. Not with augment, nor with another precision than 32.
         device: auto, cpu, cuda, cuda:1 or mps.
         random_state: seed of everything random.
         run_folder: where checkpoints go; a killed training goes on from there. None: no checkpoints.
@@ -99,9 +117,12 @@ class UDC(Clusterer):
         tensorboard: write the figures for TensorBoard too.
 
     Attributes:
-        answers_: "head" and "linkage" of the chosen run, and the heads of the others as "run-1", "run-2", ...
+        answers_: "head" and "linkage" of the chosen run, the heads of the others as "run-1", "run-2", ..., and "last",
+            the head that the chosen run ends with, where it answers as it was before.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
-        runs_: a row for each run: seed, the figures it is ranked by, whether it drifts away from the images.
+        runs_: a row for each run: seed, the iteration after which it answers, the figures it is ranked by, whether it
+            drifts away from the images.
+        moments_: a row for each run and moment that may answer: the same figures, ranked among the moments of the run.
         chosen_run_: the run that answers, from 1. alternatives_: those that group by something else, the best first.
         nmi_: (n_runs, n_runs), normalised mutual information of the runs' groupings.
         training_: one record per ``every`` iterations; figures are medians over the runs, with lists of each run's.
@@ -120,6 +141,7 @@ class UDC(Clusterer):
         iterations: int = 4000,
         n_runs: int = 3,
         choose: int | str = "auto",
+        checkpoint: str = "last",
         batch_size: int = 64,
         width: int = 16,
         n_noise: int = 32,
@@ -142,6 +164,7 @@ class UDC(Clusterer):
         every: int | str = "auto",
         assign: str = "head",
         precision: str = "32",
+        cuda_graph: bool = False,
         device: str = "auto",
         random_state: int = 0,
         run_folder: str | os.PathLike[str] | None = None,
@@ -152,6 +175,7 @@ class UDC(Clusterer):
         self.iterations = iterations
         self.n_runs = n_runs
         self.choose = choose
+        self.checkpoint = checkpoint
         self.batch_size = batch_size
         self.width = width
         self.n_noise = n_noise
@@ -174,6 +198,7 @@ class UDC(Clusterer):
         self.every = every
         self.assign = assign
         self.precision = precision
+        self.cuda_graph = cuda_graph
         self.device = device
         self.random_state = random_state
         self.run_folder = run_folder
@@ -204,6 +229,8 @@ class UDC(Clusterer):
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
         shares_of(self.prior, self.n_clusters)
+        if self.cuda_graph and (self.augment != "none" or str(self.precision) != "32"):
+            raise ConfigError("cuda_graph=True records iterations with augment='none' and precision='32' only")
         if self.choose != "auto" and int(self.choose) > self.n_runs:
             raise ConfigError(f"choose is {self.choose}, and there are {self.n_runs} runs; give 1 to {self.n_runs}")
 
@@ -216,14 +243,17 @@ class UDC(Clusterer):
         times = 2 if self.schedule == "code" and iteration >= CODE_FROM * self.iterations else 1
         return times * self.n_critic, times * self.n_class
 
+    def stair(self) -> int:
+        """Iterations in which eta stays the same."""
+        return max(SHORTEST, round(self.iterations / STAIRS)) if isinstance(self.tau, str) else int(self.tau)
+
     def terms(self, iteration: int, device: torch.device) -> Terms:
         """The weights of the losses at ``iteration``, from 0 (udc.md sections 3 and 4)."""
         penalty, eta = (
             auto / self.critic_heads if isinstance(given, str) else float(given)
             for given, auto in ((self.penalty, PENALTY), (self.eta, ETA))
         )
-        tau = max(SHORTEST, round(self.iterations / STAIRS)) if isinstance(self.tau, str) else int(self.tau)
-        now = eta_at(iteration, eta, self.gamma, tau)
+        now = eta_at(iteration, eta, self.gamma, self.stair())
         return Terms(penalty, now, self.consistency, at_once=device.type == "cuda")
 
     def _describe_new(self, X: Any) -> np.ndarray:
@@ -236,19 +266,27 @@ class UDC(Clusterer):
     def _train(self, store: ImageStore) -> np.ndarray:
         """Algorithm 1; what the classifier of the chosen run sees in each image, (n, d), at its end."""
         every = min(1000, max(1, self.iterations // 100)) if isinstance(self.every, str) else int(self.every)
-        with run_of(self, after_training={"choose"}, may_change=MAY_CHANGE - {"iterations"}) as run:
+        with run_of(self, after_training=NOT_LEARNED, may_change=MAY_CHANGE - {"iterations"}) as run:
             parts = self.parts(run, store)
             probe = Probe(store, self.held_out, run.device)
+            graphed = self._graphed(run, parts)
+            kept = kept_after(self.iterations, every, self.stair())
+            run.track(moments=[])
             run.check_memory(store, self.batch_size)
             for epoch in run.epochs(-(-self.iterations // every)):
                 if run.at_epoch_start:
                     run.values["iteration"] = epoch * every
-                self._learn(run, parts, store, range(epoch * every, min(self.iterations, (epoch + 1) * every)))
+                    if epoch * every in kept:
+                        run.values["moments"].append(plain(taken(run, parts, store, epoch * every)))
+                iterations = range(epoch * every, min(self.iterations, (epoch + 1) * every))
+                self._learn(run, parts, store, iterations, graphed)
                 self._log(run, parts, probe)
             self.training_ = run.history
             return self._conclude(run, parts, store)
 
-    def _learn(self, run: Run, parts: Parts, store: ImageStore, iterations: range) -> None:
+    def _learn(
+        self, run: Run, parts: Parts, store: ImageStore, iterations: range, graphed: GraphedIterations | None
+    ) -> None:
         """The ``iterations`` of an epoch; a batch holds the real images of one of them."""
         signed, change = is_signed(store.shape), self._change(parts, store)
         n_critic, n_class = self.counts(iterations.start)
@@ -259,7 +297,12 @@ class UDC(Clusterer):
             real = as_seen(batch.clean, signed).view(n_critic, self.batch_size, 1, *store.shape)
             draw = parts.draws.take(n_critic, n_class, (self.batch_size, self.n_noise))
             terms = self.terms(now, run.device)
-            parts.sums.add(iterate(parts.players, real, draw, terms, parts.updating(run), change))
+            if graphed is None:
+                parts.sums.add(iterate(parts.players, real, draw, terms, parts.updating(run), change))
+            else:
+                played = graphed.iterate(real, draw, terms)
+                parts.sums.add(played.figures)
+                run.count(played.losses.sum(1))
             parts.slow.follow(now)
             if self.prior == LEARNED and now >= LEARN_FROM * self.iterations:
                 parts.follow_prior(real[-1])
@@ -270,7 +313,7 @@ class UDC(Clusterer):
         own = parts.sums.take() | probe.look(
             parts.generator, parts.critic, parts.slow.answering, parts.draws.prior, self.n_noise
         )
-        eta = self.terms(run.values["iteration"] - 1, run.device).eta
+        eta = float(self.terms(run.values["iteration"] - 1, run.device).eta)
         losses = np.array(own["wasserstein"]) + eta * np.array(own["cross_entropy"])  # what the generator makes smaller
         run.log(loss=float(np.median(losses)), eta=eta, iteration=run.values["iteration"])
         run.log(**{name: float(np.median(values)) for name, values in own.items()})
@@ -278,16 +321,30 @@ class UDC(Clusterer):
             run.log(**{f"{name}_of_runs": [round(value, 5) for value in values] for name, values in own.items()})
 
     def _conclude(self, run: Run, parts: Parts, store: ImageStore) -> np.ndarray:
-        """Compares the runs and takes over the chosen one; what its classifier sees in each image, (n, d)."""
-        found = compare(run, parts, store, preset("udc"))
-        best = found.best if self.choose == "auto" else int(self.choose) - 1
-        self.chosen_run_, self.runs_ = best + 1, run_table(found.figures, self.seeds())
-        self.nmi_ = pairwise_nmi(found.shares.argmax(axis=2))
-        self.alternatives_ = [other + 1 for other in other_features(self.nmi_, found.figures, best)]
-        self._shares_of_runs, self._why_run = found.shares, found.because
-        own = one_of(parts.slow.answering, best)
+        """Compares moments and runs and takes over the chosen ones; what that classifier sees in each image, (n, d)."""
+        moments = [*map(restored, run.values["moments"]), taken(run, parts, store, self.iterations)]
+        then, iterations = [moment.figures for moment in moments], [moment.iteration for moment in moments]
+        chosen = best_moments(then) if self.checkpoint == "auto" else [len(moments) - 1] * self.n_runs
+        network = answering(parts.slow.answering, moments, chosen)
+        shares = all_shares(run, network, self.n_runs, store)
+        figures = at_moments(then, chosen, shares.argmax(axis=2))
+        best, because = best_run(figures)
+        best = best if self.choose == "auto" else int(self.choose) - 1
+        moment = moments[chosen[best]]
+        self.chosen_run_, self.moments_ = best + 1, moment_table(then, iterations)
+        self.runs_ = run_table(figures, self.seeds(), [iterations[one] for one in chosen])
+        self.nmi_ = pairwise_nmi(shares.argmax(axis=2))
+        self.alternatives_ = [other + 1 for other in other_features(self.nmi_, figures, best)]
+        self._why_run = because + told_of_moment(best + 1, moment.iteration, self.iterations)
+        self._other_shares = {f"run-{i + 1}": shares[:, i] for i in range(self.n_runs) if i != best}
+        if moment.iteration < self.iterations:
+            self._other_shares["last"] = all_shares(run, parts.slow.answering, self.n_runs, store)[:, best]
+        self.samples_ = moment.samples[best]
+        return self._take_over(run, one_of(network, best), store)
+
+    def _take_over(self, run: Run, own: dict[str, torch.Tensor], store: ImageStore) -> np.ndarray:
+        """The classifier with weights ``own`` answers from now on; what it sees before its last layer, (n, d)."""
         self.head_weight_, self.head_bias_ = (own.pop(f"head.{name}")[0].cpu().numpy() for name in ("weight", "bias"))
-        self.samples_ = generated(parts.slow.drawing, best, self.n_clusters, self.n_noise, SHOWN)
         architecture = {"network": "gan_trunk", "shape": list(store.shape), "width": self.width}
         trunk = build_network(architecture)
         trunk.load_state_dict({f"tower.{name}": tensor for name, tensor in own.items()})
@@ -300,6 +357,9 @@ class UDC(Clusterer):
         keep = (self.ema_generator, self.ema_classifier)
         return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), (self.lr, keep))
 
+    def _graphed(self, run: Run, parts: Parts) -> GraphedIterations | None:
+        return parts.graphed() if self.cuda_graph and run.device.type == "cuda" else None
+
     def _change(self, parts: Parts, store: ImageStore) -> Change | None:
         if self.augment == "none":
             return None
@@ -310,12 +370,13 @@ class UDC(Clusterer):
         self.head_weight_, self.head_bias_ = self.head_weight_[:, used], self.head_bias_[used]
         self.samples_ = self.samples_[used]
         settled = settle(features, {"head": head}, self.n_clusters, self.assign)
-        shares = self._shares_of_runs
-        others = {f"run-{i + 1}": head_answer(shares[:, i])[0] for i in range(self.n_runs) if i + 1 != self.chosen_run_}
+        others = {name: head_answer(shares)[0] for name, shares in self._other_shares.items()}
         because = f"{settled.because}; {self._why_run}{told_of_others(self.alternatives_)}"
         settled._replace(answers=settled.answers | others, because=because).apply(self)
-        del self._shares_of_runs, self._why_run
-        self.snapshots_ = [snapshot("at the end", features, self.labels_)]
+        del self._other_shares, self._why_run
+        after = self.runs_[self.chosen_run_ - 1]["iteration"]
+        title = "at the end" if after == self.iterations else f"after {after:,} iterations"
+        self.snapshots_ = [snapshot(title, features, self.labels_)]
         self._warn_of_drift()
 
     def _warn_of_drift(self) -> None:

@@ -40,7 +40,7 @@ def classifier_loss(logits: Tensor, clusters: Tensor) -> Tensor:
     return -said[..., 0].mean(0)
 
 
-def generator_loss(fake: Tensor, entropy: Tensor, eta: float) -> Tensor:
+def generator_loss(fake: Tensor, entropy: Tensor, eta: float | Tensor) -> Tensor:
     """L_G (r,), Eq. 7: of the scores ``fake`` (b, r, heads) and ``entropy`` (r,), which is L_C."""
     return eta * entropy - fake.mean((0, 2))
 

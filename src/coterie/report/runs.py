@@ -10,8 +10,8 @@ from coterie.files.run_folder import RunFolder
 
 # Figure of a row -> its column, in this order; what a row has beyond them stands in run.json alone.
 COLUMNS = {
-    "wasserstein": "Distance", "entropy": "Entropy", "marginal": "Shares", "agreement": "Stable", "medoid": "Alike",
-    "mean_rank": "Mean rank",
+    "iteration": "Iteration", "wasserstein": "Distance", "entropy": "Entropy", "marginal": "Shares",
+    "agreement": "Stable", "medoid": "Alike", "mean_rank": "Mean rank",
 }  # fmt: skip
 MOST_DRAWN = 40  # clusters of which generated images are shown
 SMALLEST = 32  # pixels a generated image is wide on the page, by whole factors

@@ -270,6 +270,16 @@ class Run:
         self._refuse_bad(self._guard.add(self._placed.mean_of(loss)))
         self._placed.update(optimizer, loss, clip)
 
+    def count(self, losses: torch.Tensor) -> None:
+        """Notes updates that the method made without ``step``, as a CUDA graph does: their ``losses`` (m,), in order.
+
+        Raises TrainingError as ``step`` does, though the weights have changed by then.
+        """
+        for loss in losses:
+            self._position.update += 1
+            self._position.total += 1
+            self._refuse_bad(self._guard.add(loss))
+
     def log(self, **figures: Any) -> None:
         """Adds figures (numbers, text, short lists) to this epoch's line of metrics.jsonl and to the bar.
 

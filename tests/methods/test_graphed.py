@@ -1,0 +1,213 @@
+"""An iteration between tensors that stay gives the bits of one that does not; on a GPU, as a graph, its numbers too."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from coterie.errors import ConfigError, SlowPathWarning, TrainingError
+from coterie.methods import graphed as module
+from coterie.methods.adversaries import CLASSIFIER, CRITIC, GENERATOR, Draw, Players, RunDraws, Terms, iterate
+from coterie.methods.graphed import WARM_UP, GraphedIterations, StaticIteration
+from coterie.methods.udc import UDC
+from coterie.nets.gan import Generator, Tower
+from methods.udc_runs import assert_same, train
+
+K, B, Z, SHAPE = 3, 6, 4, (1, 16, 16)
+ETAS = (2.0, 2.0, 2.4, 2.4, 2.88, 2.88, 3.456)  # a stair may end anywhere
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA graph needs a CUDA device")
+
+
+def players_of(device: str = "cpu") -> tuple[Players, dict[str, torch.optim.Optimizer]]:
+    own: dict[str, Any] = {"width": 2, "n_runs": 2}
+    networks: dict[str, Any] = {
+        GENERATOR: Generator(SHAPE, K, Z, **own), CRITIC: Tower(SHAPE, 1, **own), CLASSIFIER: Tower(SHAPE, K, **own),
+    }  # fmt: skip
+    for network in networks.values():
+        network.start([torch.Generator().manual_seed(seed) for seed in (0, 1)])
+        network.to(device)
+    adams: dict[str, torch.optim.Optimizer] = {
+        name: torch.optim.Adam(net.parameters(), 1e-3, (0.5, 0.9), fused=True) for name, net in networks.items()
+    }
+    return Players(**networks, k=K), adams
+
+
+def inputs(t: int, device: str = "cpu", n_critic: int = 3) -> tuple[Tensor, Draw]:
+    real = torch.rand(n_critic, B, 1, *SHAPE, generator=torch.Generator().manual_seed(t))
+    draw = RunDraws((t, t + 100), [1 / K] * K).take(n_critic, 2, (B, Z))
+    return real.to(device), Draw(*(tensor.to(device) for tensor in draw))
+
+
+def eagerly(
+    players: Players, adams: dict[str, torch.optim.Optimizer], real: Tensor, draw: Draw, terms: Terms
+) -> tuple[Tensor, Tensor]:
+    losses = []
+
+    def update(player: str, own: Tensor) -> None:
+        adams[player].zero_grad()
+        own.sum().backward()
+        adams[player].step()
+        losses.append(own.detach().clone())
+
+    return iterate(players, real, draw, terms, update), torch.stack(losses)
+
+
+def weights(players: Players) -> list[Tensor]:
+    return [w for net in (players.generator, players.critic, players.classifier) for w in net.state_dict().values()]
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_tensors_that_stay_give_the_bits_of_the_eager_iteration(at_once: bool) -> None:
+    (a, adams_a), (b, adams_b) = players_of(), players_of()
+    terms = Terms(10.0, ETAS[0], at_once=at_once)
+    fixed = StaticIteration(b, adams_b, *inputs(0), terms)
+    for t, eta in enumerate(ETAS):
+        figures, losses = eagerly(a, adams_a, *inputs(t), Terms(10.0, eta, at_once=at_once))
+        fixed.fill(*inputs(t), eta)
+        found = fixed.compute()
+        assert torch.equal(found.figures, figures)
+        assert torch.equal(found.losses, losses)
+    assert all(torch.equal(one, other) for one, other in zip(weights(a), weights(b), strict=True))
+
+
+def test_what_is_filled_in_is_copied_and_read_from_the_same_place() -> None:
+    real, draw = inputs(0)
+    fixed = StaticIteration(*players_of(), real, draw, Terms(10.0, 2.0))
+    places = [tensor.data_ptr() for tensor in (fixed.real, *fixed.draw, fixed.eta)]
+    fixed.fill(real, draw, 3.0)
+    real.zero_()
+    fixed.fill(*inputs(1), 4.0)
+    assert places == [tensor.data_ptr() for tensor in (fixed.real, *fixed.draw, fixed.eta)]
+    assert torch.equal(fixed.real, inputs(1)[0])
+    assert fixed.terms.eta is fixed.eta
+    assert float(fixed.eta) == 4.0
+
+
+class Fake:
+    """What of torch.cuda a capture calls, on a CPU: streams that are none, and a graph that computes again."""
+
+    def __init__(self, refuses: bool) -> None:
+        self.refuses, self.played = refuses, 0
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        fake = self
+
+        class Stream:
+            def wait_stream(self, other: Any) -> None: ...
+
+        class Nothing:
+            def __init__(self, *given: Any, **named: Any) -> None: ...
+            def __enter__(self) -> None: ...
+            def __exit__(self, *given: Any) -> None: ...
+
+        class Recording(Nothing):
+            def __enter__(self) -> None:
+                if fake.refuses:
+                    raise RuntimeError("operation not permitted when stream is capturing")
+
+        class Graph:
+            def replay(self) -> None:
+                fake.played += 1
+
+        for name, own in {"Stream": Stream, "stream": Nothing, "graph": Recording, "CUDAGraph": Graph}.items():
+            patch.setattr(module.torch.cuda, name, own)
+        patch.setattr(module.torch.cuda, "current_stream", Stream)
+        patch.setattr(Tensor, "record_stream", lambda tensor, stream: None)
+
+
+def test_a_graph_is_recorded_once_after_the_warm_up_and_played_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake(refuses=False)
+    fake.install(monkeypatch)
+    graphed = GraphedIterations(*players_of())
+    outcomes = [graphed.iterate(*inputs(t), Terms(10.0, 2.0)) for t in range(WARM_UP + 3)]
+    assert fake.played == 3
+    assert outcomes[-1] is outcomes[-2] is outcomes[-3]
+    graphed.iterate(*inputs(0, n_critic=4), Terms(10.0, 2.0))  # other steps, another graph
+    assert fake.played == 3
+
+
+def test_a_graph_that_cannot_be_recorded_is_told_once_and_the_training_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Fake(refuses=True).install(monkeypatch)
+    (a, adams_a), (b, adams_b) = players_of(), players_of()
+    graphed = GraphedIterations(b, adams_b)
+    for t, eta in enumerate(ETAS):
+        expected = eagerly(a, adams_a, *inputs(t), Terms(10.0, eta))
+        if t == WARM_UP:
+            with pytest.warns(SlowPathWarning, match=r"cannot be recorded as a CUDA graph \(operation not permitted"):
+                found = graphed.iterate(*inputs(t), Terms(10.0, eta))
+        else:
+            found = graphed.iterate(*inputs(t), Terms(10.0, eta))
+        assert torch.equal(found.figures, expected[0])
+    assert all(torch.equal(one, other) for one, other in zip(weights(a), weights(b), strict=True))
+
+
+def test_a_training_whose_graphs_are_refused_has_the_bits_of_one_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = train(None, n_runs=1)
+    Fake(refuses=True).install(monkeypatch)
+    monkeypatch.setattr(UDC, "_graphed", lambda self, run, parts: parts.graphed())  # as on a CUDA device
+    found = train(None, n_runs=1, cuda_graph=True)
+    assert_same(found, expected)
+    assert [record["step"] for record in found.training_] == [12, 24, 28]
+
+
+def test_a_loss_that_is_no_number_stops_a_training_with_graphs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def iterate(players: Any, real: Any, draw: Any, terms: Any, update: Any) -> Any:
+        update(CLASSIFIER, players.classifier.head.weight.sum((1, 2)) * float("nan"))
+        return torch.zeros(4, 2)
+
+    Fake(refuses=True).install(monkeypatch)
+    monkeypatch.setattr(UDC, "_graphed", lambda self, run, parts: parts.graphed())
+    monkeypatch.setattr(module, "iterate", iterate)
+    with pytest.raises(TrainingError, match="loss became NaN at epoch 1 step 1"):
+        train(None, cuda_graph=True)
+
+
+@pytest.mark.parametrize("more", [{"augment": "udc"}, {"precision": "bf16"}], ids=str)
+def test_what_a_graph_cannot_hold_is_refused_before_training(more: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="cuda_graph=True records iterations with augment='none' and precision='32'"):
+        train(None, cuda_graph=True, **more)
+
+
+def test_without_a_cuda_device_nothing_is_recorded() -> None:
+    assert_same(train(None, n_runs=1, iterations=2, cuda_graph=True), train(None, n_runs=1, iterations=2))
+
+
+@needs_cuda
+def test_on_a_gpu_a_training_with_graphs_has_the_figures_of_one_without() -> None:
+    own: dict[str, Any] = {"device": "cuda", "iterations": 12, "every": 4, "schedule": "code"}
+    for one, other in zip(train(None, **own, cuda_graph=True).training_, train(None, **own).training_, strict=True):
+        for name in ("wasserstein", "cross_entropy", "held_out", "entropy"):
+            assert one[name] == pytest.approx(other[name], abs=1e-3)
+
+
+@needs_cuda
+def test_on_a_gpu_the_graph_and_the_eager_iteration_agree() -> None:
+    (a, adams_a), (b, adams_b) = players_of("cuda"), players_of("cuda")
+    graphed = GraphedIterations(b, adams_b)
+    for t, eta in enumerate(ETAS):
+        figures, losses = eagerly(a, adams_a, *inputs(t, "cuda"), Terms(10.0, eta, at_once=True))
+        found = graphed.iterate(*inputs(t, "cuda"), Terms(10.0, eta, at_once=True))
+        torch.testing.assert_close(found.figures, figures, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(found.losses, losses, atol=1e-4, rtol=1e-4)
+    for one, other in zip(weights(a), weights(b), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+
+
+@needs_cuda
+def test_on_a_gpu_a_graph_made_anew_goes_on_where_another_stopped() -> None:
+    (a, adams_a), (b, adams_b) = players_of("cuda"), players_of("cuda")
+    whole, first = GraphedIterations(a, adams_a), GraphedIterations(b, adams_b)
+    for t, eta in enumerate(ETAS):
+        if t == WARM_UP + 1:  # as a resume: other tensors with the same numbers
+            c, adams_c = players_of("cuda")
+            for one, other in zip(weights(b), weights(c), strict=True):
+                other.copy_(one)
+            for name, adam in adams_b.items():
+                adams_c[name].load_state_dict(adam.state_dict())
+            b, first = c, GraphedIterations(c, adams_c)
+        expected = whole.iterate(*inputs(t, "cuda"), Terms(10.0, eta, at_once=True))
+        found = first.iterate(*inputs(t, "cuda"), Terms(10.0, eta, at_once=True))
+        torch.testing.assert_close(found.losses, expected.losses, atol=1e-4, rtol=1e-4)
