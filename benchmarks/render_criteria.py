@@ -96,7 +96,7 @@ def _honest(recipes: Recipes) -> str:
         f"**How much this is worth.** {len(recipes)} recipes of {_listed(methods)} were run on {len(sets)} sets, "
         f"{sum(counts.values())} trainings in all; {several} of the recipes have {FEWEST} seeds or more, and the "
         f"most that any has is {most}. "
-        + (f"None has {NEEDED}. " if not enough else f"{enough} have {NEEDED}. ")
+        + (f"None has {NEEDED}. " if not enough else f"{enough} {'has' if enough == 1 else 'have'} {NEEDED}. ")
         + "That is few: by chance alone, one criterion in six puts three seeds in the right order, and one in 24 "
         "reaches a Spearman correlation of .9 over five, and there are many criteria here. Read the tables as what "
         "happened, not as a law. Where seeds lie within a hundredth of each other, a choice costs little, good "
@@ -201,13 +201,37 @@ def _conclusion(several: Recipes) -> str:
         for line in lines
     ]
     words = (
-        f"`coterie choose` takes `{BY[0]}`, and `{BY[1]}` where runs keep no embedding. What it costs among {NEEDED} "
-        "seeds is not known before a recipe has so many: among fewer seeds there is less to win, and less to lose. "
-        "`entropy` is not taken whatever it saves here: it says which run has groups of the most equal size, and the "
+        f"`coterie choose` takes `{BY[0]}`, and `{BY[1]}` where runs keep no embedding. {_since(several)}"
+        f"{_among_many(several)}`entropy` is not taken whatever it saves here: it says which run has groups of the "
+        "most equal size, and the "
         "classes of these sets are equal in size, or nearly, but for those of USPS. The groups in a folder of photos "
         "are not."
     )
     return "\n".join(lines) + "\n\n" + _text(words)
+
+
+def _since(several: Recipes) -> str:
+    """How the criterion has done on what came after it was picked."""
+    late = [selected(own) for name, own in several.items() if name not in PICKED_ON]
+    told = [loss for rows in late if (loss := loss_of_choice(rows, BY[0]))]
+    if not told:
+        return ""
+    lost, blind = fmean(loss.lost for loss in told), fmean(loss.blind for loss in told)
+    verdict = "which speaks for it" if lost < blind else "which speaks against it"
+    return f"On the recipes that came later it loses {_lost(lost)}, a blind choice {_lost(blind)}, {verdict}. "
+
+
+def _among_many(several: Recipes) -> str:
+    """What is known of ten seeds."""
+    many = {name: selected(own) for name, own in several.items() if len(selected(own)) >= NEEDED}
+    if not many:
+        return (
+            f"What it costs among {NEEDED} seeds is not known before a recipe has so many: among fewer seeds there is "
+            "less to win, and less to lose. "
+        )
+    losses = {name: (loss_of_choice(rows, BY[0]), _loss(rows, "entropy").blind) for name, rows in many.items()}
+    told = [f"{_lost(loss.lost)} on `{name}` (blind {_lost(blind)})" for name, (loss, blind) in losses.items() if loss]
+    return f"Among {NEEDED} seeds it lost {_listed(told)} against the oracle. "
 
 
 def _least(means: Sequence[tuple[float, str]]) -> str:
