@@ -243,7 +243,8 @@ def main() -> None:
         for found in study(asked):
             rows.append(found)
             keep(asked.out, rows)
-            print({name: found[name] for name in list(found)[:11] if name != "command"}, flush=True)
+            told = ("study", "what", "precision", "updates_per_second", "kept", "ratio", "share", "seconds")
+            print({name: found[name] for name in told if name in found}, flush=True)
 
 
 if __name__ == "__main__":
