@@ -51,12 +51,14 @@ def kept_after(iterations: int, every: int, tau: int) -> list[int]:
     return sorted(found - {0, iterations})
 
 
-def taken(run: Run, parts: Parts, store: ImageStore, iteration: int) -> Moment:
-    """The state that ``parts`` are in; at the start of an epoch or after the last, when its figures are logged."""
+def taken(run: Run, parts: Parts, store: ImageStore, iteration: int, shares: np.ndarray) -> Moment:
+    """The state that ``parts`` are in, in which the runs say ``shares`` (n, r, k) of all images; at the start of an
+    epoch or after the last, when its figures are logged.
+    """
     k = parts.players.k
     weights = {name: weight.detach().cpu().clone() for name, weight in parts.slow.answering.state_dict().items()}
     samples = generated(parts.slow.drawing, k, parts.n_noise, SHOWN)
-    return Moment(iteration, weights, samples, all_figures(run, parts, store, preset("udc")))
+    return Moment(iteration, weights, samples, all_figures(run, parts, store, preset("udc"), shares))
 
 
 def plain(moment: Moment) -> dict[str, Any]:

@@ -96,11 +96,12 @@ def all_shares(run: Run, classifier: Tower, n_runs: int, store: ImageStore, chan
     return torch.cat(parts).numpy()
 
 
-def all_figures(run: Run, parts: Parts, store: ImageStore, augmentation: Augmentation) -> Figures:
-    """The figures of the runs in ``parts`` as they are, on all images and on variants of them by ``augmentation``."""
+def all_figures(run: Run, parts: Parts, store: ImageStore, augmentation: Augmentation, shares: np.ndarray) -> Figures:
+    """The figures of the runs in ``parts`` as they are: on all images, of which they say ``shares`` (n, r, k), and on
+    variants of them by ``augmentation``.
+    """
     classifier, n_runs = parts.slow.answering, len(parts.draws.prior)
     same = [torch.Generator(run.device).manual_seed(0) for _ in range(n_runs)]
-    shares = all_shares(run, classifier, n_runs, store)
     changed = all_shares(run, classifier, n_runs, store, change_by(augmentation, same, is_signed(store.shape)))
     distances = np.array([np.atleast_1d(record.get("held_out_of_runs", record["held_out"])) for record in run.history])
     return figures_of(shares, changed.argmax(axis=2), distances[-1], parts.draws.prior.cpu().numpy(), drifts(distances))

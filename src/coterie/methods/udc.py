@@ -277,7 +277,8 @@ class UDC(Clusterer):
                 if run.at_epoch_start:
                     run.values["iteration"] = epoch * every
                     if epoch * every in kept:
-                        run.values["moments"].append(plain(taken(run, parts, store, epoch * every)))
+                        shares = all_shares(run, parts.slow.answering, self.n_runs, store)
+                        run.values["moments"].append(plain(taken(run, parts, store, epoch * every, shares)))
                 iterations = range(epoch * every, min(self.iterations, (epoch + 1) * every))
                 self._learn(run, parts, store, iterations, graphed)
                 self._log(run, parts, probe)
@@ -322,11 +323,13 @@ class UDC(Clusterer):
 
     def _conclude(self, run: Run, parts: Parts, store: ImageStore) -> np.ndarray:
         """Compares moments and runs and takes over the chosen ones; what that classifier sees in each image, (n, d)."""
-        moments = [*map(restored, run.values["moments"]), taken(run, parts, store, self.iterations)]
+        last = all_shares(run, parts.slow.answering, self.n_runs, store)
+        moments = [*map(restored, run.values["moments"]), taken(run, parts, store, self.iterations, last)]
         then, iterations = [moment.figures for moment in moments], [moment.iteration for moment in moments]
         chosen = best_moments(then) if self.checkpoint == "auto" else [len(moments) - 1] * self.n_runs
         network = answering(parts.slow.answering, moments, chosen)
-        shares = all_shares(run, network, self.n_runs, store)
+        all_last = min(chosen) == len(moments) - 1
+        shares = last if all_last else all_shares(run, network, self.n_runs, store)
         figures = at_moments(then, chosen, shares.argmax(axis=2))
         best, because = best_run(figures)
         best = best if self.choose == "auto" else int(self.choose) - 1
@@ -338,7 +341,7 @@ class UDC(Clusterer):
         self._why_run = because + told_of_moment(best + 1, moment.iteration, self.iterations)
         self._other_shares = {f"run-{i + 1}": shares[:, i] for i in range(self.n_runs) if i != best}
         if moment.iteration < self.iterations:
-            self._other_shares["last"] = all_shares(run, parts.slow.answering, self.n_runs, store)[:, best]
+            self._other_shares["last"] = last[:, best]
         self.samples_ = moment.samples[best]
         return self._take_over(run, one_of(network, best), store)
 

@@ -265,9 +265,7 @@ class Run:
         """
         if not self._placed.knows(optimizer):
             raise ConfigError("step takes an optimiser that came back from run.setup.")
-        self._position.update += 1
-        self._position.total += 1
-        self._refuse_bad(self._guard.add(self._placed.mean_of(loss)))
+        self._count_one(self._placed.mean_of(loss))
         self._placed.update(optimizer, loss, clip)
 
     def count(self, losses: torch.Tensor) -> None:
@@ -276,9 +274,7 @@ class Run:
         Raises TrainingError as ``step`` does, though the weights have changed by then.
         """
         for loss in losses:
-            self._position.update += 1
-            self._position.total += 1
-            self._refuse_bad(self._guard.add(loss))
+            self._count_one(loss)
 
     def log(self, **figures: Any) -> None:
         """Adds figures (numbers, text, short lists) to this epoch's line of metrics.jsonl and to the bar.
@@ -403,6 +399,11 @@ class Run:
             part.load_state_dict(from_plain(self._loaded[name]))
         self._order_state = from_plain(self._loaded["order"])
         self._position = replace(self._resume)
+
+    def _count_one(self, loss: torch.Tensor) -> None:
+        self._position.update += 1
+        self._position.total += 1
+        self._refuse_bad(self._guard.add(loss))
 
     def _refuse_bad(self, bad: tuple[int, float] | None, what: str = "loss") -> None:
         if bad is not None:
