@@ -14,16 +14,15 @@ their losses are timed as they are, with two things in their favour: Keras' augm
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
+from authors_code import seconds_apart, stand_in_modules
 from study_rows import Row, keep, origin
 from torch import Tensor, nn
 
@@ -125,10 +124,7 @@ def row(what: str, precision: str, seconds: float, share: float | None, asked: a
 def official_seconds(asked: argparse.Namespace) -> float:
     """Seconds of one of its updates."""
     words = ["--as-official", str(asked.official), "--threads", str(asked.threads), "--updates", str(asked.updates)]
-    done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"the authors' code failed:\n{done.stderr[-2000:]}")
-    return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+    return seconds_apart(__file__, words)
 
 
 def as_official(folder: Path, updates: int) -> float:
@@ -179,14 +175,7 @@ def stand_in() -> None:
         "tensorboardX": ("SummaryWriter",), "skimage": ("io", "color"), "torchvision": (), "torchvision.transforms": (),
         "torchvision.datasets": (), "sklearn.utils.linear_assignment_": ("linear_assignment",),
     }  # fmt: skip
-    for name, parts in asked.items():
-        found = ModuleType(name)
-        for part in parts:
-            setattr(found, part, None)
-        sys.modules[name] = found
-        parent, _, child = name.rpartition(".")
-        if parent in asked:
-            setattr(sys.modules[parent], child, found)
+    stand_in_modules(asked)
     torch.Tensor.cuda = nn.Module.cuda = lambda self, *_, **__: self  # type: ignore[method-assign, assignment]
     torch.cuda.FloatTensor = torch.FloatTensor  # type: ignore[misc]
 

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from study_rows import Row, keep, missing, origin, read_rows, rounded, trained_row
+from study_rows import Row, keep, missing, origin, read_rows, rounded, trained_row, training_part
 
 from coterie.cli.training_options import chosen_settings
 from coterie.evidence.datasets import Dataset, load
@@ -62,8 +62,6 @@ STAGES = [0, 1, 2, 5, 10]
 OF_GRAPH = np.linspace(0, 1, 41)
 BINS = 10
 POINTS, PERPLEXITY = 2000, 30
-N_TRAIN = {"usps": 7291, "mnist": 60_000, "fashion-mnist": 60_000, "cifar-10": 50_000, "cifar-10-5000": 4000}
-TRAIN_SHARE = 0.8  # of sets that come in one part
 
 
 # --- ablation, thresholds: a training for each setting ---------------------------------------------------------------
@@ -206,14 +204,6 @@ def _last_maps(model: DCCM, store: ImageStore) -> np.ndarray:
     extractor = model.extractor_
     trunk = extractor.network.layers[:-1]
     return TrainedNetwork(torch.nn.Sequential(trunk, torch.nn.Flatten()), extractor.architecture).transform(store)
-
-
-def training_part(data: Dataset) -> np.ndarray:
-    """(n,) bool: the training part of the set, or four fifths of one that has no parts."""
-    n = len(data.images)
-    if data.name in N_TRAIN:
-        return np.arange(n) < N_TRAIN[data.name]
-    return np.isin(np.arange(n), np.random.default_rng(0).permutation(n)[: int(TRAIN_SHARE * n)])
 
 
 def _probe_settings(asked: argparse.Namespace) -> ProbeSettings:

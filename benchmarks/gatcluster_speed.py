@@ -19,16 +19,16 @@ It is timed as it is but for its transformations by Pillow, which are left out i
 import argparse
 import json
 import runpy
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
+from authors_code import seconds_apart, stand_in_modules
 from study_rows import Row, keep, origin
 
 from coterie.images.store import ImageStore, open_images
@@ -169,10 +169,7 @@ def row(study: str, what: str, settings: Row, asked: argparse.Namespace) -> Row:
 def official_seconds(asked: argparse.Namespace) -> float:
     """Seconds of one of its updates."""
     words = ["--as-official", str(asked.official.resolve()), "--threads", str(asked.threads)]
-    done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"the authors' code failed:\n{done.stderr[-2000:]}")
-    return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+    return seconds_apart(__file__, words)
 
 
 def as_official(folder: Path) -> float:
@@ -215,14 +212,7 @@ def stand_in() -> None:
         "torchvision.utils": ("make_grid",), "torchvision.models": ("resnet",),
         "deepcluster.data": ("build_data_loader", "build_dataset"),
     }  # fmt: skip
-    for name, parts in asked.items():
-        found = ModuleType(name)
-        for part in parts:
-            setattr(found, part, lambda *_, **__: [])
-        sys.modules[name] = found
-        parent, _, child = name.rpartition(".")
-        if parent in asked:
-            setattr(sys.modules[parent], child, found)
+    stand_in_modules(asked, lambda *_, **__: [])
 
 
 def main() -> None:

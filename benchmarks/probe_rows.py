@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from dccm_studies import training_part
-from study_rows import Learned, Row, keep, learned, missing, origin, read_rows
+from study_rows import Learned, Row, keep, learned, missing, origin, read_rows, training_part
 
 from coterie.evidence.datasets import Dataset
 from coterie.evidence.probe import ProbeSettings, probe

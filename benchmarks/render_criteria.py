@@ -203,9 +203,8 @@ def _conclusion(several: Recipes) -> str:
     words = (
         f"`coterie choose` takes `{BY[0]}`, and `{BY[1]}` where runs keep no embedding. {_since(several)}"
         f"{_among_many(several)}`entropy` is not taken whatever it saves here: it says which run has groups of the "
-        "most equal size, and the "
-        "classes of these sets are equal in size, or nearly, but for those of USPS. The groups in a folder of photos "
-        "are not."
+        "most equal size, and the classes of these sets are equal in size, or nearly, but for those of USPS. The "
+        "groups in a folder of photos are not."
     )
     return "\n".join(lines) + "\n\n" + _text(words)
 

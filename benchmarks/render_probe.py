@@ -10,6 +10,8 @@ from typing import Any
 
 from render_results import NAMES
 
+from coterie.evidence.compare import share
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs/results/probe.json"
 PAGE = ROOT / "docs/results/probe.md"
@@ -50,15 +52,11 @@ def _table(name: str, rows: list[Row]) -> str:
     for features in dict.fromkeys(row["features"] for row in rows):
         own = [row for row in rows if row["features"] == features]
         right, learned = ([row[kind] for row in own] for kind in ("accuracy", "train_accuracy"))
-        spread = f" ({_share(min(right))}–{_share(max(right))})" if len(own) > 1 else ""
+        spread = f" ({share(min(right))}–{share(max(right))})" if len(own) > 1 else ""
         named = features if features == "pixels" else f"`{features}`"
-        cells = [named, str(own[0]["n_features"]), _share(median(right)) + spread, _share(median(learned)), len(own)]
+        cells = [named, str(own[0]["n_features"]), share(median(right)) + spread, share(median(learned)), len(own)]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
-
-
-def _share(value: float) -> str:
-    return f"{value:.3f}".removeprefix("0")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What the studies of the methods share: rows that are kept one by one, trained ones, and the embeddings of a run."""
+"""What the studies of the methods share: rows that are kept one by one, trained ones, embeddings of a run, parts."""
 
 import json
 import platform
@@ -18,6 +18,8 @@ from coterie.evidence.reproduce import records_in
 from coterie.files.atomic import write_text
 
 Row = dict[str, Any]
+N_TRAIN = {"usps": 7291, "mnist": 60_000, "fashion-mnist": 60_000, "cifar-10": 50_000, "cifar-10-5000": 4000}
+TRAIN_SHARE = 0.8  # of sets that come in one part
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -89,3 +91,11 @@ def learned(folder: Path, data: Path) -> Iterator[Learned]:
         if list(found.images.shape) != about["shape"] or len(embedding) != len(found.images):
             raise SystemExit(f"{folder} was trained on other images than {about['set']} has now")
         yield Learned(found, recipe["name"], recipe["digest"], seed, embedding)
+
+
+def training_part(data: Dataset) -> np.ndarray:
+    """(n,) bool: the training part of the set, or four fifths of one that has no parts."""
+    n = len(data.images)
+    if data.name in N_TRAIN:
+        return np.arange(n) < N_TRAIN[data.name]
+    return np.isin(np.arange(n), np.random.default_rng(0).permutation(n)[: int(TRAIN_SHARE * n)])
