@@ -19,8 +19,8 @@ def test_among_runs_of_the_same_images_one_is_named_with_its_reason(coterie: Com
     assert lines[0].split() == ["run", "answer", "seeds", "entropy", "silhouette", "inside", "gap", "merge", "gap"]
     assert [line[3:].split()[:3] for line in lines[1:4]] == [[f"run-{i}", "labels", "1.0000"] for i in range(3)]
     assert lines[1].startswith("*  run-0")
-    assert lines[4].startswith("run-0: all 3 have the same gap, 1.0000: it is only the first of them")
-    assert coterie("choose", "run-0", "run-1", "run-2", "--by", "seeds").code == 0
+    assert lines[4].startswith("run-0: all 3 have the same seeds, 1.0000: it is only the first of them")
+    assert coterie("choose", "run-0", "run-1", "run-2", "--by", "gap").code == 0
 
 
 def test_what_cannot_be_compared_is_one_line(coterie: Command, run: Path, tmp_path: Path) -> None:

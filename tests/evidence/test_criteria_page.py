@@ -33,10 +33,10 @@ def test_the_page_and_its_plot_are_those_of_the_json(renderer: ModuleType) -> No
 def test_a_choice_that_loses_more_than_a_blind_one_is_bold_and_one_that_cannot_be_told_is_a_dash(
     renderer: ModuleType,
 ) -> None:
-    rows = [row("tcc-usps", seed, acc, gap=-acc, loss=None) for seed, acc in enumerate((0.7, 0.8, 0.9))]
-    line = next(line for line in renderer.page(rows).splitlines() if line.startswith("| `tcc-usps` † | 3 |"))
+    rows = [row("udc-usps", seed, acc, gap=-acc, loss=None) for seed, acc in enumerate((0.7, 0.8, 0.9))]
+    line = next(line for line in renderer.page(rows).splitlines() if line.startswith("| `udc-usps` † | 3 |"))
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells == ["`tcc-usps` †", "3", ".900", ".1000", "0", "0", "0", "0", "0", "**.2000**", "0", "–", "0"]
+    assert cells == ["`udc-usps` †", "3", ".900", ".1000", "0", "0", "0", "0", "0", "**.2000**", "0", "–", "0"]
 
 
 def test_the_page_says_how_few_seeds_there_are_and_what_each_method_lost(renderer: ModuleType) -> None:
@@ -49,14 +49,14 @@ def test_the_page_says_how_few_seeds_there_are_and_what_each_method_lost(rendere
         in text
     )
     assert "None has 10." in text
-    assert "- **tcc**, 1 recipe with 3 seeds: `gap` loses 0 on average and 0 at most, blind choice .1000" in text
+    assert "- **tcc**, 1 recipe with 3 seeds: `seeds` loses 0 on average and 0 at most, blind choice .1000" in text
     assert "**jule**" not in text
 
 
 def test_what_came_after_the_criterion_was_picked_is_marked_and_has_a_mean_of_its_own(renderer: ModuleType) -> None:
-    later = [row("udc-usps", seed, acc, gap=-acc) for seed, acc in enumerate((0.7, 0.8, 0.9))]
-    text = renderer.page([row("jule-coil-20", seed, 0.7 + seed / 10) for seed in range(3)] + later)
-    assert "| `jule-coil-20` (+1) | 3 |" in text
+    later = [row("udc-usps", seed, acc, seeds=-acc) for seed, acc in enumerate((0.7, 0.8, 0.9))]
+    text = renderer.page([row("jule-coil-20", seed, 0.4 + seed / 10) for seed in range(6)] + later)
+    assert "| `jule-coil-20` (+1) | 6 |" in text
     assert "| `udc-usps` † | 3 | .900 |" in text
     line = next(line for line in text.splitlines() if line.startswith("| *mean of †"))
     assert line.count(".2000") == 1

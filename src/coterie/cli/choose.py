@@ -18,7 +18,7 @@ def choose(
         typer.Argument(metavar="RUN...", help="Runs of the same images, or one folder of `coterie reproduce`."),
     ],
     by: Annotated[
-        str | None, typer.Option(help="The criterion: gap, inside, seeds, answers, silhouette, entropy, ...")
+        str | None, typer.Option(help="The criterion: seeds, gap, inside, answers, silhouette, entropy, ...")
     ] = None,
     every: Annotated[
         bool, typer.Option("--every", help="Show every answer of a run, not only its own choice.")

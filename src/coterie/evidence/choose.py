@@ -14,7 +14,7 @@ from coterie.evidence.prediction import best_by, selected
 from coterie.evidence.protocol import ONLY
 from coterie.files.run_folder import RunFolder
 
-BY = ("gap", "seeds")  # the first that can be told of all runs
+BY = ("seeds", "gap")  # the first that can be told of all runs
 FEWEST_TO_AGREE = 3  # of two runs, both agree the same with the other
 
 Row = dict[str, Any]
