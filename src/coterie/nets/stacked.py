@@ -10,10 +10,14 @@ gradient penalty can be trained without differentiating twice.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d, conv_transpose2d, pad
+
+convolution_backward = torch.ops.aten.convolution_backward
 
 KERNEL = 5  # of every convolution of UDC (udc.md section 5)
 
@@ -91,14 +95,14 @@ class StackedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(b, r, c_out, ...) of ``x`` (b, r, c_in, h, w)."""
         runs = len(self.weight)
-        padded = pad(x.flatten(1, 2), self._padding)
+        padded = pad(pixel_by_pixel(x.flatten(1, 2)), self._padding)
         y = conv2d(padded, self.weight.flatten(0, 1), self.bias.flatten(), self.stride, groups=runs)
         return apart(y, runs)
 
     def back(self, gradient: Tensor) -> Tensor:
         """(b, r, c_in, h, w) of a ``gradient`` (b, r, c_out, ...)."""
         runs = len(self.weight)
-        padded = conv_transpose2d(gradient.flatten(1, 2), self.weight.flatten(0, 1), None, self.stride, groups=runs)
+        padded = transposed_conv(gradient.flatten(1, 2), self.weight.flatten(0, 1), self.stride, 0, runs)
         height, width = self.size
         return apart(padded[:, :, self._top : self._top + height, self._left : self._left + width], runs)
 
@@ -124,12 +128,53 @@ class StackedDeconv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(b, r, c_out, *size) of ``x`` (b, r, c_in, h, w)."""
         runs, first = len(self.weight), 1 if self.stride == 2 else 2  # what SAME pads in front of an even side
-        y = conv_transpose2d(
-            x.flatten(1, 2), self.weight.flatten(0, 1), self.bias.flatten(), self.stride, first, groups=runs
-        )
+        y = transposed_conv(x.flatten(1, 2), self.weight.flatten(0, 1), self.stride, first, runs)
+        y = y + self.bias.flatten()[:, None, None]
         return apart(y[:, :, : self.size[0], : self.size[1]], runs)
 
 
 def conv_bound(c_in: float, c_out: float) -> float:
     """The largest first weight of a convolution that counts ``c_in`` maps coming in and ``c_out`` going out."""
     return math.sqrt(3) * math.sqrt(4 / (KERNEL**2 * (c_in + c_out)))
+
+
+def transposed_conv(maps: Tensor, weight: Tensor, stride: int, padding: int, n_runs: int) -> Tensor:
+    """``conv_transpose2d`` of ``maps`` (b, r c_in, h, w) by ``weight`` (r c_in, c_out, 5, 5), for each of r runs alone.
+
+    On a CPU it is computed as what it is, the gradient of a convolution, for which there is a kernel that minds groups
+    and strides; the one that PyTorch has for the transposed convolution itself takes up to five times as long.
+    """
+    if maps.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        return conv_transpose2d(maps, weight, None, stride, padding, groups=n_runs)
+    made: Tensor = _TransposedConv.apply(pixel_by_pixel(maps), weight, stride, padding, n_runs)
+    return made
+
+
+def pixel_by_pixel(maps: Tensor) -> Tensor:
+    """``maps`` (b, c, h, w), on a CPU with the numbers of a pixel side by side, as its convolutions are fastest."""
+    return maps.contiguous(memory_format=torch.channels_last) if maps.device.type == "cpu" else maps
+
+
+class _TransposedConv(torch.autograd.Function):
+    """What ``transposed_conv`` says; it can be differentiated once."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, stride: int, padding: int, n_runs: int) -> Tensor:
+        ctx.save_for_backward(maps, weight)
+        ctx.how = ([stride] * 2, [padding] * 2, [1, 1], False, [0, 0], n_runs)
+        height, width = ((side - 1) * stride + KERNEL - 2 * padding for side in maps.shape[2:])
+        size = (len(maps), n_runs * weight.shape[1], height, width)
+        shaped = torch.empty(size, dtype=maps.dtype, memory_format=torch.channels_last)  # only its shape is looked at
+        made: Tensor = convolution_backward(maps, shaped, weight, None, *ctx.how, [True, False, False])[0]
+        return made
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        maps, weight = ctx.saved_tensors
+        gradient, (stride, padding, *_, n_runs) = pixel_by_pixel(gradient), ctx.how
+        of_maps = conv2d(gradient, weight, None, stride, padding, groups=n_runs) if ctx.needs_input_grad[0] else None
+        of_weight = None
+        if ctx.needs_input_grad[1]:
+            of_weight = convolution_backward(maps, gradient, weight, None, *ctx.how, [False, True, False])[1]
+        return of_maps, of_weight, None, None, None
