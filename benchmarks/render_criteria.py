@@ -21,8 +21,8 @@ RESULTS = ROOT / "docs/results/criteria.json"
 PAGE = ROOT / "docs/results/criteria.md"
 PLOT = ROOT / "docs/images/criteria-cost.svg"
 NEEDED = 10  # seeds that the question is about
-# What was there when the criterion of `coterie choose` was picked (recipe -> seeds); all that came later tests it. It was
-# picked twice: `gap` on the seven recipes of JULE, then `seeds`, since `gap` lost more than a blind choice on what came.
+# What was there when the criterion of `coterie choose` was picked (recipe -> seeds); all that came later tests it. It
+# was picked twice: `gap` on the seven recipes of JULE, then `seeds`, as `gap` lost more than a blind choice since.
 PICKED_ON = {
     "dac-mnist-test": 3, "dac-usps": 3, "dccm-mnist-test": 3, "dccm-usps": 3, "gatcluster-digits": 3,
     "jule-cmu-pie": 5, "jule-coil-20": 5, "jule-mnist-test": 5, "jule-orl-32": 5, "jule-paper-usps-11k": 3,

@@ -54,13 +54,16 @@ def rounded(scores: dict[str, float]) -> Row:
 
 
 def trained_row(recipe: Recipe, data: Dataset, seed: int, work: Path, device: str) -> Row:
-    """The row of one training, whose checkpoints lie in the folder ``work`` until it is there."""
+    """The row of one training, whose checkpoints lie in the folder ``work`` until it is there; epochs are None where a
+    method has none.
+    """
     record, _ = run_once(recipe, data, seed, work, Circumstances(device, progress=False))
     answers = {name: rounded(scores) for name, scores in record["answers"].items()}
+    last = record["last_epoch"] or {}
     shutil.rmtree(work, ignore_errors=True)
     return {
         "n": len(data.images), "k": data.n_clusters, "answers": answers, "chosen": record["chosen"],
-        "epochs": record["last_epoch"]["epoch"], "seconds": record["seconds"], "continued": record["continued"],
+        "epochs": last.get("epoch"), "seconds": record["seconds"], "continued": record["continued"],
         "warnings": sorted({warning["kind"] for warning in record["warnings"]}), **origin(),
     }  # fmt: skip
 

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import torch
 from provenance import provenance
+from study_rows import keep, read_rows
 from torch import Tensor
 
 from coterie.evidence.made_sets import eight_gaussians
-from coterie.files.atomic import write_json
 from coterie.methods.adversaries import FIGURES, FigureSums, Players, RunDraws, Terms, iterate
 from coterie.methods.run_choice import drifts, spread
 from coterie.methods.wasserstein import eta_at
@@ -114,13 +114,13 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--out", type=Path, help="a JSON file; rows that are there are kept")
     arguments = parser.parse_args()
-    rows = json.loads(arguments.out.read_text())["rows"] if arguments.out and arguments.out.exists() else []
+    rows = read_rows(arguments.out) if arguments.out else []
     for n_noise in map(int, arguments.noises.split(",")):
         row = train(n_noise, arguments)
         print(json.dumps({name: value for name, value in row.items() if name not in ("history", "plane")}), flush=True)
         rows.append(row)
         if arguments.out:
-            write_json(arguments.out, {"rows": rows})
+            keep(arguments.out, rows)
 
 
 if __name__ == "__main__":

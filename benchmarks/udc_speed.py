@@ -15,10 +15,12 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from provenance import provenance
+from study_rows import keep, read_rows
 from torch import Tensor
 
 from coterie.methods.adversaries import Players, RunDraws, Terms, iterate
@@ -152,11 +154,16 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a turn")
+    parser.add_argument("--out", type=Path, help="a JSON file, to which the rows are added")
     arguments = parser.parse_args()
-    about = {name: value for name, value in vars(arguments).items() if name != "seconds"}
+    out = arguments.out
+    about = {name: value for name, value in vars(arguments).items() if name not in ("seconds", "out")}
     arguments.shape = tuple(int(side) for side in arguments.shape.split(","))
-    for row in measure(arguments):
-        print(json.dumps({**about, **row, "threads": torch.get_num_threads(), **provenance()}))
+    rows = [{**about, **row, "threads": torch.get_num_threads(), **provenance()} for row in measure(arguments)]
+    for row in rows:
+        print(json.dumps(row))
+    if out:
+        keep(out, [*read_rows(out), *rows])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """All runs of one UDC training against known classes: minimum, median and maximum as in the paper, and the choice.
 
-    python benchmarks/udc_study.py artifact-mnist-test --size 14 --set n_runs=5 --data ../shared/data
+    python benchmarks/udc_study.py artifact-mnist-test --size 4 --set n_runs=5 --data ../shared/data --out runs.json
     python benchmarks/udc_study.py usps-700 --set n_runs=10 --images 3000
 
 Classes score and do nothing else; ``--images`` takes that many evenly spread images. Figures of the full set (ACC by
@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from provenance import provenance
+from study_rows import keep, read_rows
 
 from coterie.cli.training_options import typed
 from coterie.evidence.datasets import data_folder, load
@@ -97,7 +98,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--run-folder", type=Path)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="a JSON file, to which the row is added")
     arguments = parser.parse_args()
     data = load(arguments.name, data_folder(arguments.data), arguments.size and (arguments.size, arguments.size))
     rows = np.arange(0, len(data.images), max(1, len(data.images) // (arguments.images or len(data.images))))
@@ -106,10 +107,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as nowhere:
         folder = arguments.run_folder or Path(nowhere)
         model = UDC(**{"n_clusters": data.n_clusters, **given}, run_folder=folder)
-        text = json.dumps(study(arguments.name, model, data.images[rows], data.classes[rows]), default=str)
+        row = study(arguments.name, model, data.images[rows], data.classes[rows])
+    text = json.dumps(row, default=str)
     print(text)
     if arguments.out:
-        arguments.out.write_text(text + "\n", encoding="utf-8")
+        keep(arguments.out, [*read_rows(arguments.out), json.loads(text)])
 
 
 if __name__ == "__main__":
