@@ -1,0 +1,93 @@
+"""docs/results/udc.md: made of the committed rows alone, and what it says of made-up ones."""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from coterie.methods.run_choice import spread
+from scripts import load_script
+
+Row = dict[str, Any]
+ORIGIN = {"command": "python x", "commit": "abc", "date": "2026-01-01", "machine": "a laptop"}
+
+
+@pytest.fixture(scope="module")
+def renderer() -> ModuleType:
+    return load_script("render_udc")
+
+
+def told(accuracies: list[float]) -> Row:
+    runs = [dict.fromkeys(("acc", "nmi", "ari", "legacy_purity"), acc) for acc in accuracies]
+    return {
+        "spread": {score: spread(accuracies) for score in runs[0]}, "chosen": runs[0], "linkage": runs[0], "runs": runs,
+        "alternatives": [2], "correlation_with_ari": {"wasserstein": 0.5, "entropy": None},
+    }  # fmt: skip
+
+
+def training(accuracies: list[float], **changes: Any) -> Row:
+    names = ("width", "batch_size", "n_noise", "iterations", "tau", "lr")
+    return {
+        "set": "artifact-mnist-test", "n": 10000, "shape": [1, 4, 4], "seconds": 600.0,
+        "parameters": dict.fromkeys(names, 8), "at_the_end": told(accuracies), "selected": told(accuracies), **ORIGIN,
+    } | changes  # fmt: skip
+
+
+def gaussians(n_noise: int) -> Row:
+    return {
+        "n_noise": n_noise, "acc": [1.0, 0.75], "acc_spread": spread([1.0, 0.75]), "drifting": [False, True],
+        "wasserstein": [0.1, 0.3], "hidden": 64, "batch_size": 64, "iterations": 500, "seconds": 60.0,
+        "plane": {"side": 3, "critic": [0.0, 1, 2, 3, 4, 5, 6, 7, 8], "cluster": [0, 1, 2] * 3}, **ORIGIN,
+    }  # fmt: skip
+
+
+def speed(plan: str, runs: int, per_second: float) -> Row:
+    return {
+        "shape": "1,14,14", "width": 8, "batch_size": 64, "device": "cpu", "threads": 2, "plan": plan, "runs": runs,
+        "run_iterations_per_second": per_second, "gflops": 1.0, **ORIGIN,
+    }  # fmt: skip
+
+
+def studies(**found: list[Row]) -> dict[str, list[Row]]:
+    return {"runs": [], "rivals": [], "gaussians": [], "speed": []} | found
+
+
+def cells(text: str, beginning: str) -> list[str]:
+    line = next(line for line in text.splitlines() if line.startswith(beginning))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_page_and_its_plot_are_those_of_the_json(renderer: ModuleType) -> None:
+    """Fails after a measurement until ``python benchmarks/render_udc.py`` has run."""
+    for path, text in renderer.pages().items():
+        assert path.read_text(encoding="utf-8") == text
+
+
+def test_a_row_says_how_many_runs_found_all_of_it_and_which_one_was_chosen(renderer: ModuleType) -> None:
+    text = renderer.page(studies(runs=[training([1.0, 0.4, 0.9996])]))
+    row = cells(text, "| `artifact-mnist-test`, 10,000")
+    assert row[3:8] == ["3", ".400, 1.000, 1.000", "2", "1.000 / 1.000 / 1.000", "1.000"]
+    assert row[9:] == ["run 2", "10"]
+    assert cells(text, "| `artifact-mnist-test` |")[2:4] == ["0.50", "–"]
+    assert text.count("Not measured yet") == 4
+
+
+def test_gaussians_are_in_the_order_of_their_noises_with_the_paper_beside_them(renderer: ModuleType) -> None:
+    found = studies(gaussians=[gaussians(3), gaussians(0)])
+    text = renderer.page(found)
+    assert text.index("| 0 | .750, .875, 1.000 | 1 of 2 | 1 | 0.200 | 1.0 |") < text.index("| 3 | .750")
+    assert "drifts away" in text
+    plots = [image for path, image in renderer.pages(found).items() if path.suffix == ".svg"]
+    assert ["0 noises" in plot and plot.startswith("<?xml") for plot in plots] == [True]
+
+
+def test_speed_is_a_ratio_over_one_run_line_by_line_of_the_same_command(renderer: ModuleType) -> None:
+    text = renderer.page(studies(speed=[speed("line by line", 1, 4.0), speed("fused", 10, 6.0)]))
+    assert "| fused | 10 | 6.00 | 1.50 | 1.0 |" in text
+
+
+def test_a_rival_has_the_figures_of_all_its_answers(renderer: ModuleType) -> None:
+    answers = {"head": {"acc": 0.34, "nmi": 0.001}, "linkage": {"acc": 0.35, "nmi": 0.002}}
+    rival = {"method": "tcc", "size": 14, "answers": answers, "chosen": "linkage", "epochs": None, "seconds": 3.0}
+    text = renderer.page(studies(rivals=[rival | ORIGIN]))
+    assert "| tcc | 14 x 14 | head .340, linkage .350 | .002 | – | 3 |" in text
