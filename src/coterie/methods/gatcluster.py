@@ -37,7 +37,7 @@ from coterie.methods.schedules import DECAYS, learning_rate, make_optimizer, set
 from coterie.methods.self_figures import SelfFigures
 from coterie.methods.self_targets import Targets, Weights, make_targets, total_loss
 from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
-from coterie.methods.snapshots import Snapshot, plain, snapshot
+from coterie.methods.snapshots import Snapshot, plain, shown, snapshot
 from coterie.nets.attention import GAUSSIANS, GaussianAttentionNet, LabelFeatures
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 from coterie.training.batches import Batch
@@ -302,10 +302,11 @@ class GATCluster(Clusterer):
             parts.figures.add_step(terms)
 
     def _take_snapshot(self, run: Run, epoch: int, parts: Parts, store: ImageStore) -> None:
-        """The embedding at a quarter, half and three quarters of the training."""
+        """The embedding of the images that are shown, at a quarter, half and three quarters of the training."""
         if epoch in {self.epochs * part // MOMENTS for part in range(1, MOMENTS)} - {0}:
-            embedding = embed(run, parts.bare.features, store, self.target_batch_size)
-            labels = parts.figures.labels.cpu().numpy().copy()  # or the next chunk would change them
+            rows = shown(len(store))
+            embedding = embed(run, parts.bare.features, store, self.target_batch_size, rows=rows)
+            labels = parts.figures.labels.cpu().numpy()[rows].copy()  # or the next chunk would change them
             saved = snapshot(f"epoch {epoch}", embedding, labels)
             run.values["snapshots"] = [*run.values["snapshots"], plain(saved)]
 

@@ -17,6 +17,7 @@ from coterie.training.run import Run
 # What a resumed training may have otherwise: where it runs, which the run notes itself, and what follows the training.
 NOT_LEARNED = {*OF_THE_RUN, "device", "precision", "random_state", "assign"}
 EMBEDDED_AT_ONCE = 500
+EVERY = slice(None)
 
 
 def run_of(
@@ -44,12 +45,20 @@ def run_of(
 
 
 def embed(
-    run: Run, network: nn.Module, store: ImageStore, batch_size: int = EMBEDDED_AT_ONCE, *, train: bool = False
+    run: Run,
+    network: nn.Module,
+    store: ImageStore,
+    batch_size: int = EMBEDDED_AT_ONCE,
+    *,
+    train: bool = False,
+    rows: slice = EVERY,
 ) -> np.ndarray:
-    """(n, d) float32: the clean images of ``store`` through ``network``, in full precision, and in evaluation mode
-    unless ``train``. Several processes share the work, and all have all rows."""
+    """(m, d) float32: the clean images ``rows`` of ``store`` through ``network``, in full precision, and in evaluation
+    mode unless ``train``. Several processes share the work, and all have all rows.
+    """
     network.train(train)
-    mine = torch.arange(len(store))[own_part(len(store))]
+    wanted = torch.arange(len(store))[rows]
+    mine = wanted[own_part(len(wanted))]
     with torch.no_grad():
-        rows = [network(batch.clean).float().cpu() for batch in run.in_order(store, batch_size, mine)]
-    return gather_rows(torch.cat(rows)).numpy()
+        seen = [network(batch.clean).float().cpu() for batch in run.in_order(store, batch_size, mine)]
+    return gather_rows(torch.cat(seen)).numpy()

@@ -19,11 +19,16 @@ class Snapshot(NamedTuple):
     n_clusters: int
 
 
+def shown(n: int) -> slice:
+    """The rows of ``n`` images that a snapshot shows."""
+    return slice(None, None, -(-n // MOST))
+
+
 def snapshot(title: str, embedding: np.ndarray, labels: np.ndarray) -> Snapshot:
     """A snapshot of ``embedding`` (n, d) in which the clusters are ``labels`` (n,); the components are fitted on
     it alone (jule.md D4).
     """
-    rows = slice(None, None, -(-len(embedding) // MOST))
+    rows = shown(len(embedding))
     found = min(3, *embedding.shape)  # two images have two components
     positions = np.zeros((len(labels[rows]), 3), np.float32)
     positions[:, :found] = project(embedding[rows], *principal_axes(embedding, found))
