@@ -42,6 +42,12 @@ def test_rows_come_back_in_the_order_of_the_images(store: ImageStore, network: L
         assert not np.allclose(first, other, atol=1e-3)
 
 
+def test_some_rows_are_those_of_all(store: ImageStore) -> None:
+    with Run(device="cpu") as run:
+        every = embed(run, torch.nn.Flatten(), store)
+        assert np.array_equal(embed(run, torch.nn.Flatten(), store, 7, rows=slice(1, 40, 3)), every[1:40:3])
+
+
 def test_the_spread_counts_the_labels_that_change_with_the_partition(store: ImageStore, network: LabelNetwork) -> None:
     with Run(device="cpu") as run:
         labels = np.array([rows_by_batch(run, network, store, 10, seed).argmax(axis=1) for seed in range(3)])

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 import coterie
 from coterie.errors import ConfigError
-from coterie.methods import METHODS
+from coterie.methods import METHODS, snapshots
 from coterie.methods import gatcluster as module
 from coterie.methods.gatcluster import GATCluster
 from coterie.methods.self_targets import Targets
@@ -76,6 +76,13 @@ def test_it_says_where_it_looked_in_every_image(model: GATCluster) -> None:
     assert np.array_equal(looks.shares.argmax(1), model.labels_[looks.images])
     np.testing.assert_allclose(looks.shares.sum(1), 1, rtol=1e-5)
     assert len(looks.circle) == len(looks.circle_images) == 60
+
+
+def test_moments_show_the_same_images_as_the_end_and_look_at_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "MOST", 25)  # every third of 60
+    model = train(None, epochs=4)
+    assert [shot.title for shot in model.snapshots_] == ["epoch 1", "epoch 2", "epoch 3", "at the end"]
+    assert [shot.positions.shape for shot in model.snapshots_] == [(20, 3)] * 4
 
 
 def test_both_answers_place_new_images_saved_and_loaded(model: GATCluster, tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import conv2d, conv_transpose2d
 
 from coterie.errors import ConfigError
 from coterie.nets.gan import GanTrunk, Generator, Tower, as_seen, as_shown, check_sides, end_of, stages
-from coterie.nets.stacked import StackedConv, StackedDeconv, StackedLinear, same_padding
+from coterie.nets.stacked import StackedConv, StackedDeconv, StackedLinear, same_padding, transposed_conv
 
 GREY = [(1, 16, 16), (1, 28, 28), (1, 32, 32), (1, 64, 64)]
 COLOUR = [(3, 16, 16), (3, 28, 28), (3, 32, 32), (3, 64, 64)]
@@ -112,6 +113,25 @@ def test_a_deconvolution_is_the_transpose_of_the_convolution_with_same_padding()
         y = torch.randn(5, 2, 4, size // stride, size // stride, dtype=torch.float64)
         torch.testing.assert_close((conv(x) * y).sum(), (x * deconv(y)).sum())
         torch.testing.assert_close(deconv(y), conv.back(y))
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 2), (2, 1), (2, 0)])
+def test_a_transposed_convolution_and_its_gradients_are_those_of_pytorch(stride: int, padding: int) -> None:
+    runs, rng = 3, torch.Generator().manual_seed(0)
+    maps = torch.randn(4, runs * 2, 5, 6, generator=rng, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(runs * 2, 7, 5, 5, generator=rng, dtype=torch.float64, requires_grad=True)
+    own = transposed_conv(maps, weight, stride, padding, runs)
+    theirs = conv_transpose2d(maps, weight, None, stride, padding, groups=runs)
+    torch.testing.assert_close(own, theirs)
+    away = torch.randn(own.shape, generator=rng, dtype=torch.float64)
+    for one, other in zip(
+        torch.autograd.grad((own * away).sum(), (maps, weight)),
+        torch.autograd.grad((theirs * away).sum(), (maps, weight)), strict=True,
+    ):  # fmt: skip
+        torch.testing.assert_close(one, other)
+    frozen = weight.detach()  # as in the generator's step, where the critic stands still
+    (of_maps,) = torch.autograd.grad((transposed_conv(maps, frozen, stride, padding, runs) * away).sum(), maps)
+    torch.testing.assert_close(of_maps, conv2d(away, frozen, None, stride, padding, groups=runs))
 
 
 def test_back_is_the_gradient_at_the_input() -> None:
