@@ -30,6 +30,8 @@ WHAT = {
     "not-taught-mice": "not taught, cropped and mirrored as photos are",
     "not-taught-tau-.5": "not taught, images pushed apart less (tau .5)",
     "not-taught-tau-.5-dac": "the same, moved and turned less, mirrored",
+    "taught-early": "taught from the second epoch on, by the linkage of every second one",
+    "taught-early-no-instance": "the same, and no image told from the others",
     "alone": "no linkage at all in the training",
     "alone-alpha-0": "no linkage, without the contrast of clusters",
     "alone-kl-sample": "no linkage, the KL of every image (the paper's)",

@@ -37,6 +37,9 @@ SETTINGS: dict[str, Row] = {
     "not-taught-mice": {"teach": 0.0, "augment": "mice"},
     "not-taught-tau-.5": {"teach": 0.0, "tau": 0.5},
     "not-taught-tau-.5-dac": {"teach": 0.0, "tau": 0.5, "augment": "dac"},
+    # taught while the embedding is still near the pixels, by which clothes lie better than by what is their own
+    "taught-early": {"warm_up": 1, "relink": 2},
+    "taught-early-no-instance": {"warm_up": 1, "relink": 2, "instance": 0.0},
     "alone": ALONE,
     "alone-alpha-0": ALONE | {"alpha": 0.0},
     "alone-kl-sample": ALONE | {"kl": "sample"},
