@@ -73,8 +73,10 @@ def _of_set(name: str, rows: list[Row]) -> str:
         "| --- | --- |" + " ---: |" * len(ANSWERS) + " --- | ---: | ---: |",
     ]
     made = [_line(setting, [row for row in here if row["setting"] == setting]) for setting in WHAT]
-    where = f"Machine: {first['machine']}; commit {first['commit']}, {first['date']}; `{first['command']}`."
-    return "\n".join([head[0], "", *head[1:], *(line for line in made if line), "", where])
+    where = dict.fromkeys(
+        f"- `{row['command']}`, commit {row['commit']}, {row['date']}, {row['machine']}" for row in here
+    )
+    return "\n".join([head[0], "", *head[1:], *(line for line in made if line), "", *where])
 
 
 def _line(setting: str, rows: list[Row]) -> str:
