@@ -79,6 +79,10 @@ def _of_set(name: str, rows: list[Row]) -> str:
     return "\n".join([head[0], "", *head[1:], *(line for line in made if line), "", *where])
 
 
+def _origin(row: Row) -> str:
+    return f"- `{row['command']}`, commit {row['commit']}, {row['date']}, {row['machine']}"
+
+
 def _line(setting: str, rows: list[Row]) -> str:
     if not rows:
         return ""
