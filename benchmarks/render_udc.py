@@ -94,7 +94,7 @@ def _runs(rows: list[Row], title: str) -> str:
 
 
 def _settings(parameters: Row) -> str:
-    names = ("width", "batch_size", "n_noise", "iterations", "tau", "lr")
+    names = ("width", "batch_size", "n_noise", "iterations", "eta", "tau", "lr")
     return ", ".join(f"{name} {parameters[name]}" for name in names)
 
 

@@ -15,7 +15,6 @@ were at the moments that were chosen without labels ("selected", ``checkpoint="a
 import argparse
 import json
 import tempfile
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -49,14 +48,13 @@ def labels_of_runs(model: UDC) -> list[np.ndarray]:
     return [model.answers_[name].labels for name in names]
 
 
-def fitted(model: UDC, images: np.ndarray, checkpoint: str) -> tuple[UDC, float, list[str]]:
-    """A model like ``model`` with its runs at ``checkpoint``, the seconds of its fit, and the warnings."""
+def fitted(model: UDC, images: np.ndarray, checkpoint: str) -> tuple[UDC, list[str]]:
+    """A model like ``model`` with its runs at ``checkpoint``, and the warnings of its fit."""
     own = UDC(**{**model.get_params(), "checkpoint": checkpoint})
-    began = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         own.fit(images)
-    return own, time.perf_counter() - began, [str(warning.message) for warning in caught]
+    return own, [str(warning.message) for warning in caught]
 
 
 def told(model: UDC, classes: np.ndarray) -> dict[str, Any]:
@@ -79,13 +77,14 @@ def told(model: UDC, classes: np.ndarray) -> dict[str, Any]:
 
 def study(name: str, model: UDC, images: np.ndarray, classes: np.ndarray) -> dict[str, Any]:
     """The row; ``model`` has a run folder, so that the second fit finds the training of the first."""
-    ended, took, said = fitted(model, images, "last")
-    selected, _, said_again = fitted(model, images, "auto")
+    ended, said = fitted(model, images, "last")
+    selected, said_again = fitted(model, images, "auto")
     parameters = {key: value for key, value in model.get_params().items() if key not in NOT_TOLD}
+    last = ended.training_[-1]
     return {
-        "set": name, "n": len(images), "shape": list(images.shape[1:]), "seconds": round(took, 1),
+        "set": name, "n": len(images), "shape": list(images.shape[1:]), "seconds": round(last["seconds"], 1),
         "parameters": parameters, "at_the_end": told(ended, classes), "selected": told(selected, classes),
-        "moments": selected.moments_, "last": ended.training_[-1], "warnings": said,
+        "moments": selected.moments_, "last": last, "warnings": said,
         "warnings_of_selected": said_again, **provenance(),
     }  # fmt: skip
 

@@ -26,7 +26,7 @@ def told(accuracies: list[float]) -> Row:
 
 
 def training(accuracies: list[float], **changes: Any) -> Row:
-    names = ("width", "batch_size", "n_noise", "iterations", "tau", "lr")
+    names = ("width", "batch_size", "n_noise", "iterations", "eta", "tau", "lr")
     return {
         "set": "artifact-mnist-test", "n": 10000, "shape": [1, 4, 4], "seconds": 600.0,
         "parameters": dict.fromkeys(names, 8), "at_the_end": told(accuracies), "selected": told(accuracies), **ORIGIN,
