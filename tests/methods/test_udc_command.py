@@ -16,7 +16,7 @@ from coterie.methods import udc as module
 
 Command = Callable[..., Done]
 QUICK = ("-k", "3", "--method", "udc", "--map", "pca", "--batch-size", "6", "--set", "iterations=6", "--set", "every=3",
-         "--set", "n_runs=2", "--set", "width=2", "--set", "n_noise=3")  # fmt: skip
+         "--set", "n_runs=2", "--set", "width=2", "--set", "n_noise=3", "--set", "assign=head")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

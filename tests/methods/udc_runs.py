@@ -15,7 +15,7 @@ from methods.saving import EVERY_BATCH, assert_same_fit, saving
 IMAGES, CLASSES = patterns(each=14, noise=30)
 SETTINGS: dict[str, Any] = {
     "n_clusters": K, "iterations": 7, "every": 3, "n_runs": 2, "batch_size": 6, "width": 2, "n_noise": 3,
-    "n_critic": 2, "n_class": 1, "held_out": 0.2, "device": "cpu",
+    "n_critic": 2, "n_class": 1, "held_out": 0.2, "assign": "head", "device": "cpu",
 }  # fmt: skip
 EVERYTHING: dict[str, Any] = {
     "prior": "learned", "augment": "udc", "consistency": 0.5, "schedule": "code", "every": 2, "checkpoint": "auto",

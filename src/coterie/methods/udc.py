@@ -105,8 +105,8 @@ class UDC(Clusterer):
         held_out: share of the images that are not trained on, by which runs are compared; at most 1,000 images.
         lr: of Adam, .0001 in the paper.
         every: iterations in a line of metrics.jsonl, "auto" is a hundredth of all, at most 1,000.
-        assign: "head", the classifier (paper); "linkage" of what it sees before its last layer, which mostly groups by
-            what is large in the images; or "auto", whichever cuts least of the weight of the neighbour graph.
+        assign: "head", the classifier (paper); "linkage" of what it sees before its last layer; or "auto", whichever
+            cuts least of the weight of the neighbour graph.
         precision: 32, bf16 or 16 (mixed); the critic stays in full precision.
         cuda_graph: on a CUDA device, play every iteration from a graph that was recorded once; off, as it has not been
             run on a GPU yet. Not with augment, nor with another precision than 32.
@@ -162,7 +162,7 @@ class UDC(Clusterer):
         held_out: float = 0.05,
         lr: float = 5e-4,
         every: int | str = "auto",
-        assign: str = "head",
+        assign: str = "auto",
         precision: str = "32",
         cuda_graph: bool = False,
         device: str = "auto",
