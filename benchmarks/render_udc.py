@@ -198,7 +198,7 @@ def plane_plot(rows: list[Row]) -> str:
         for axis, row in zip(axes, rows, strict=True):
             side = row["plane"]["side"]
             cluster, critic = (np.reshape(row["plane"][name], (side, side)) for name in ("cluster", "critic"))
-            axis.pcolormesh(*[np.linspace(*EXTENT, side)] * 2, cluster, cmap="Set3", vmin=0, vmax=11, rasterized=False)
+            axis.imshow(cluster, cmap="Set3", vmin=0, vmax=11, origin="lower", extent=EXTENT * 2, interpolation="none")
             axis.contour(*[np.linspace(*EXTENT, side)] * 2, critic, levels=8, colors=GREY, linewidths=0.7)
             axis.set(title=f"{row['n_noise']} noises", xticks=[], yticks=[], aspect="equal")
         return _svg(figure)
