@@ -104,8 +104,8 @@ def _rivals(rows: list[Row]) -> str:
         return _nothing(title, "rivals")
     lines = [
         f"## {title}", "",
-        "The same images, three clusters, defaults but for the epochs. ACC of each answer against the pixel; chance\n"
-        "is a third.", "",
+        "The same images and others with more pixels, three clusters, defaults but for the epochs. ACC of each answer\n"
+        "against the pixel; chance is a third. JULE's network refuses 4 x 4 pixels.", "",
         "| method | pixels | ACC of each answer | NMI of the chosen | epochs | seconds |",
         "| --- | --- | --- | ---: | ---: | ---: |",
     ]  # fmt: skip
