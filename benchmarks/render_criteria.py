@@ -26,7 +26,7 @@ NEEDED = 10  # seeds that the question is about
 PICKED_ON = {
     "dac-mnist-test": 3, "dac-usps": 3, "dccm-mnist-test": 3, "dccm-usps": 3, "gatcluster-digits": 3,
     "jule-cmu-pie": 5, "jule-coil-20": 5, "jule-mnist-test": 5, "jule-orl-32": 5, "jule-paper-usps-11k": 3,
-    "jule-usps": 5, "jule-usps-11k": 5, "tcc-digits": 10, "tcc-mnist-test": 3, "tcc-usps": 3,
+    "jule-usps": 5, "jule-usps-11k": 5, "tcc-digits": 10, "tcc-usps": 3,
     "tcc-usps-alpha-0": 3,
 }  # fmt: skip
 
