@@ -154,13 +154,19 @@ def test_the_loss_of_a_choice_is_against_the_best_run_and_ties_cost_their_mean()
     assert loss_of_choice([*made, row("d", None, 1.0)], "x") is None
 
 
-def test_the_run_with_the_largest_gap_is_chosen_and_the_sentence_says_by_how_much(candidates: list[Candidate]) -> None:
+def test_the_run_that_agrees_most_is_chosen_and_the_sentence_says_by_how_much(candidates: list[Candidate]) -> None:
     choice = choose(candidates)
-    assert (choice.run, choice.answer, choice.criterion) == ("seed 1", "linkage", "gap")
-    gaps = sorted(r["gap"] for r in selected(choice.rows))
-    words = f"its gap is the largest, {gaps[2]:.4f}; the others have {gaps[1]:.4f} to {gaps[0]:.4f}"
+    assert (choice.run, choice.answer, choice.criterion) == ("seed 1", "linkage", "seeds")
+    agreed = sorted(r["seeds"] for r in selected(choice.rows))
+    words = f"its seeds is the largest, {agreed[2]:.4f}; the others have {agreed[1]:.4f} to {agreed[0]:.4f}"
     assert choice.because.startswith(words)
     assert choose(candidates, "loss").run == "seed 1"
+
+
+def test_of_two_runs_the_one_whose_clusters_are_further_apart_is_chosen(candidates: list[Candidate]) -> None:
+    choice = choose(candidates[:2])
+    gaps = [r["gap"] for r in selected(choice.rows)]
+    assert (choice.run, choice.criterion) == (f"seed {int(gaps[1] > gaps[0])}", "gap")
 
 
 def test_without_an_embedding_three_runs_are_asked_whether_they_agree_and_two_are_refused() -> None:
