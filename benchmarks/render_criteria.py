@@ -3,13 +3,14 @@
 python benchmarks/render_criteria.py
 """
 
-import json
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from study_rows import read_rows
 
 from coterie.evidence.choose import BY
 from coterie.evidence.criteria import CRITERIA
@@ -26,8 +27,7 @@ NEEDED = 10  # seeds that the question is about
 PICKED_ON = {
     "dac-mnist-test": 3, "dac-usps": 3, "dccm-mnist-test": 3, "dccm-usps": 3, "gatcluster-digits": 3,
     "jule-cmu-pie": 5, "jule-coil-20": 5, "jule-mnist-test": 5, "jule-orl-32": 5, "jule-paper-usps-11k": 3,
-    "jule-usps": 5, "jule-usps-11k": 5, "tcc-digits": 10, "tcc-usps": 3,
-    "tcc-usps-alpha-0": 3,
+    "jule-usps": 5, "jule-usps-11k": 5, "tcc-digits": 10, "tcc-usps": 3, "tcc-usps-alpha-0": 3,
 }  # fmt: skip
 
 Row = dict[str, Any]
@@ -36,7 +36,7 @@ Recipes = dict[str, list[Row]]
 
 def pages() -> dict[Path, str]:
     """The page of the committed rows, and its plot."""
-    kept = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
+    kept = read_rows(RESULTS)
     rows = [dict.fromkeys(CRITERIA) | row for row in kept]  # a criterion that came later is None in older rows
     several = enough(by_recipe(rows))
     return {PAGE: page(rows)} | ({PLOT: plot(several)} if several else {})

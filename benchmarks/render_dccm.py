@@ -3,12 +3,12 @@
 python benchmarks/render_dccm.py
 """
 
-import json
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from dccm_plots import bcubed_plot, histogram_plot, thresholds_plot, tsne_plot
+from study_rows import read_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs/results/dccm"
@@ -35,10 +35,7 @@ Row = dict[str, Any]
 def read() -> dict[str, list[Row]]:
     """The rows of each study; none where it has not been measured."""
     paths = {study: RESULTS / f"{study}.json" for study in STUDIES}
-    return {
-        study: json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-        for study, path in paths.items()
-    }
+    return {study: read_rows(path) for study, path in paths.items()}
 
 
 def pages() -> dict[Path, str]:

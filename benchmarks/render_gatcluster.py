@@ -6,7 +6,6 @@ The JSON are what benchmarks/gatcluster_studies.py measured. A study without row
 command that measures it. The same rows give the same bytes, with the same matplotlib.
 """
 
-import json
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import matplotlib as mpl
 from jule_plots import COLOURS, MARKS, STYLE, _svg
 from matplotlib.figure import Figure
+from study_rows import read_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs/results/gatcluster"
@@ -39,7 +39,7 @@ Studies = dict[str, list[Row]]
 
 def read(folder: Path = RESULTS) -> Studies:
     """Rows by study; none for one that was not measured."""
-    return {study: _rows(folder / f"{study}.json") for study in STUDIES}
+    return {study: read_rows(folder / f"{study}.json") for study in STUDIES}
 
 
 def pages(studies: Studies | None = None) -> dict[Path, str]:
@@ -234,11 +234,6 @@ def _origin(rows: list[Row]) -> list[str]:
     """Commit, day and machine of what was measured."""
     said = sorted({f"commit {row['commit']}, {row['date']}, {row['machine']}" for row in rows})
     return [f"- {line}" for line in said]
-
-
-def _rows(path: Path) -> list[Row]:
-    rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-    return rows
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from statistics import fmean, geometric_mean, median
 from typing import Any
 
 from jule_plots import alpha_plot, clusterers_plot, in_order, purity_plot, sweep_plot
+from study_rows import read_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs/results/jule"
@@ -53,7 +54,7 @@ Studies = dict[str, list[Row]]
 def read(folder: Path = RESULTS) -> Studies:
     """Rows by study; none for one that was not measured."""
     found = {study: folder / f"{study}.json" for study in STUDIES}
-    return {study: _rows(path) for study, path in found.items()}
+    return {study: read_rows(path) for study, path in found.items()}
 
 
 def published(folder: Path = RESULTS) -> Row:
@@ -320,10 +321,6 @@ def _seeds(rows: list[Row]) -> str:
 
 
 # --- words and tables ------------------------------------------------------------------------------------------------
-
-
-def _rows(path: Path) -> list[Row]:
-    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
 
 
 def _present(rows: list[Row]) -> dict[str, str]:

@@ -3,12 +3,12 @@
 python benchmarks/render_probe.py
 """
 
-import json
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from render_results import NAMES
+from study_rows import read_rows
 
 from coterie.evidence.compare import share
 
@@ -32,7 +32,7 @@ Row = dict[str, Any]
 def pages(rows: list[Row] | None = None) -> dict[Path, str]:
     """The page, by its path, of the committed rows or of ``rows``."""
     if rows is None:
-        rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
+        rows = read_rows(RESULTS)
     return {PAGE: page(rows)}
 
 

@@ -3,10 +3,11 @@
 python benchmarks/render_tcc.py
 """
 
-import json
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from study_rows import origins, read_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs/results/tcc.json"
@@ -43,7 +44,7 @@ Row = dict[str, Any]
 
 def pages() -> dict[Path, str]:
     """The page of the committed rows."""
-    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
+    rows = read_rows(RESULTS)
     return {PAGE: page(rows)}
 
 
@@ -73,14 +74,7 @@ def _of_set(name: str, rows: list[Row]) -> str:
         "| --- | --- |" + " ---: |" * len(ANSWERS) + " --- | ---: | ---: |",
     ]
     made = [_line(setting, [row for row in here if row["setting"] == setting]) for setting in WHAT]
-    where = dict.fromkeys(
-        f"- `{row['command']}`, commit {row['commit']}, {row['date']}, {row['machine']}" for row in here
-    )
-    return "\n".join([head[0], "", *head[1:], *(line for line in made if line), "", *where])
-
-
-def _origin(row: Row) -> str:
-    return f"- `{row['command']}`, commit {row['commit']}, {row['date']}, {row['machine']}"
+    return "\n".join([head[0], "", *head[1:], *(line for line in made if line), "", *origins(here)])
 
 
 def _line(setting: str, rows: list[Row]) -> str:

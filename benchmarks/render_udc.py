@@ -6,7 +6,6 @@ The JSON are what udc_gaussians.py, udc_study.py, udc_rivals.py and udc_speed.py
 without rows is "not measured yet", with the command that measures it. The same rows give the same bytes.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 from jule_plots import GREY, STYLE, _svg
 from matplotlib.figure import Figure
+from study_rows import origins, read_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs/results/udc"
@@ -36,7 +36,7 @@ Studies = dict[str, list[Row]]
 
 def read(folder: Path = RESULTS) -> Studies:
     """Rows by study; none for one that was not measured."""
-    return {study: _rows(folder / f"{study}.json") for study in STUDIES}
+    return {study: read_rows(folder / f"{study}.json") for study in STUDIES}
 
 
 def pages(studies: Studies | None = None) -> dict[Path, str]:
@@ -90,7 +90,7 @@ def _runs(rows: list[Row], title: str) -> str:
             f"{row['seconds'] / 60:,.0f}",
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", *_origin(rows)])
+    return "\n".join([*lines, "", *origins(rows)])
 
 
 def _settings(parameters: Row) -> str:
@@ -115,7 +115,7 @@ def _rivals(rows: list[Row]) -> str:
         epochs = "–" if row["epochs"] is None else str(row["epochs"])
         size = f"{row['size']} x {row['size']}"
         lines.append(f"| {row['method']} | {size} | {answers} | {nmi} | {epochs} | {row['seconds']:,.0f} |")
-    return "\n".join([*lines, "", *_origin(rows)])
+    return "\n".join([*lines, "", *origins(rows)])
 
 
 def _gaussians(rows: list[Row]) -> str:
@@ -140,7 +140,7 @@ def _gaussians(rows: list[Row]) -> str:
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     plot = "![What the classifier says of the plane, and how high the critic is](../images/udc-gaussians.svg)"
-    return "\n".join([*lines, "", plot, "", *_origin(rows)])
+    return "\n".join([*lines, "", plot, "", *origins(rows)])
 
 
 def _choice(rows: list[Row]) -> str:
@@ -182,7 +182,7 @@ def _speed(rows: list[Row]) -> str:
             str(row["runs"]), f"{row['run_iterations_per_second']:.2f}", f"{ratio:.2f}", f"{row['gflops']:.1f}",
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", *_origin(rows)])
+    return "\n".join([*lines, "", *origins(rows)])
 
 
 def _setting(row: Row) -> tuple[Any, ...]:
@@ -218,17 +218,6 @@ def _signed(value: float | None) -> str:
 
 def _listed(runs: Sequence[int]) -> str:
     return "none" if not runs else ", ".join(f"run {run}" for run in runs)
-
-
-def _origin(rows: list[Row]) -> list[str]:
-    """Command, commit, day and machine of what was measured."""
-    said = dict.fromkeys(f"`{row['command']}`, commit {row['commit']}, {row['date']}, {row['machine']}" for row in rows)
-    return [f"- {line}" for line in said]
-
-
-def _rows(path: Path) -> list[Row]:
-    rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-    return rows
 
 
 def main() -> None:

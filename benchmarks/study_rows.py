@@ -41,6 +41,12 @@ def keep(path: Path, rows: list[Row]) -> None:
     write_text(path, f'{{"rows": [\n{lines}\n]}}\n')
 
 
+def origins(rows: Iterable[Row]) -> list[str]:
+    """A line of a page for each command that measured some of ``rows``, in their order."""
+    said = (f"- `{row['command']}`, commit {row['commit']}, {row['date']}, {row['machine']}" for row in rows)
+    return list(dict.fromkeys(said))
+
+
 def origin() -> Row:
     """Command, commit, date and machine, as every row has them."""
     found = machine()

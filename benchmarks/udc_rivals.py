@@ -19,14 +19,11 @@ from coterie.evidence.datasets import load
 from coterie.evidence.recipe import Recipe
 
 SET = "artifact-mnist-test"
-FEWER: dict[str, Row] = {
-    "dac": {"epochs": 8, "precision": "bf16"},
-    "dccm": {"epochs": 8, "precision": "bf16"},
-    "gatcluster": {"epochs": 8, "precision": "bf16"},
-    "jule": {},
-    "tcc": {"epochs": 8, "precision": "bf16"},
-}
-METHODS: dict[str, Row] = {"kmeans": {}, "gdl": {}, "ac-link": {}, "sc-ls": {}, "nmf-lp": {}, **FEWER}
+SHORT: Row = {"epochs": 8, "precision": "bf16"}
+METHODS: dict[str, Row] = {
+    "kmeans": {}, "gdl": {}, "ac-link": {}, "sc-ls": {}, "nmf-lp": {"features": "pixels"},
+    "dac": SHORT, "dccm": SHORT, "gatcluster": SHORT, "jule": {}, "tcc": SHORT,
+}  # fmt: skip
 
 
 def main() -> None:

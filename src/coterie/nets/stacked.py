@@ -142,7 +142,7 @@ def transposed_conv(maps: Tensor, weight: Tensor, stride: int, padding: int, n_r
     """``conv_transpose2d`` of ``maps`` (b, r c_in, h, w) by ``weight`` (r c_in, c_out, 5, 5), for each of r runs alone.
 
     On a CPU it is computed as what it is, the gradient of a convolution, for which there is a kernel that minds groups
-    and strides; PyTorch's own transposed convolution takes 1 to 4 times as long, by the number of maps.
+    and strides; PyTorch's own transposed convolution does not always take it.
     """
     if maps.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return conv_transpose2d(maps, weight, None, stride, padding, groups=n_runs)
