@@ -10,6 +10,7 @@ from coterie.methods.answers import (
     head_answer,
     linkage_answer,
     matched,
+    most_common,
     shares_of_prototypes,
 )
 
@@ -63,3 +64,10 @@ def test_labels_are_renamed_to_agree_with_earlier_ones() -> None:
     now = np.array([2, 2, 0, 0, 1, 1, 0])
     assert matched(now, before, 3).tolist() == [0, 0, 1, 1, 2, 2, 1]
     assert matched(before, before, 3).tolist() == before.tolist()
+
+
+def test_each_cluster_is_told_by_what_most_of_its_images_were_called_elsewhere() -> None:
+    head = np.array([0, 0, 1, 1, 2, 2, 2])
+    linkage = np.array([0, 0, 0, 1, 1, 1, 2])
+    assert most_common(head, linkage).tolist() == [0, 2, 2]
+    assert most_common(head, head).tolist() == [0, 1, 2]

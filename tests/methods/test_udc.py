@@ -41,6 +41,13 @@ def test_a_fit_answers_with_the_head_of_one_run_and_keeps_the_others(model: UDC)
     assert model.samples_.dtype == np.uint8
 
 
+def test_where_the_linkage_answers_its_clusters_show_what_was_drawn_for_most_of_their_images() -> None:
+    by_head, by_linkage = train(None), train(None, assign="linkage")
+    assert by_linkage.samples_.shape == (by_linkage.n_clusters_, 8, 1, 12, 12)
+    largest = np.bincount(by_head.labels_[by_linkage.labels_ == 0]).argmax()
+    assert np.array_equal(by_linkage.samples_[0], by_head.samples_[largest])
+
+
 def test_the_runs_are_told_with_their_seeds_and_figures(model: UDC) -> None:
     assert [row["seed"] for row in model.runs_] == [0, NEXT_SEED]
     assert all(np.isfinite(row[name]) for row in model.runs_ for name in ("wasserstein", "entropy", "agreement"))

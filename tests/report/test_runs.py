@@ -21,7 +21,7 @@ ROW = {"seed": 1, "wasserstein": 0.25, "entropy": 0.5, "marginal": 0.0, "agreeme
        "drifting": False, "mean_rank": 1.5}  # fmt: skip
 ANSWERS: dict[str, Any] = {
     "chosen": "head", "because": "it says so", "answers": [{"name": "head", "n_clusters": 3, "ari": 1.0}],
-    "runs": [{"run": 1, **ROW}, {"run": 2, **ROW, "drifting": True}, {"run": 3, **ROW}],
+    "runs": [{"run": 1, **ROW}, {"run": 2, **ROW, "drifting": True}, {"run": 3, **ROW, "drifting": True}],
     "nmi": [[1.0, 0.5, 0.25], [0.5, 1.0, 0.0], [0.25, 0.0, 1.0]], "chosen_run": 1, "alternatives": [3],
 }  # fmt: skip
 
@@ -42,7 +42,7 @@ def test_the_runs_stand_side_by_side_with_what_is_to_be_said_of_them(tmp_path: P
     assert found is not None
     assert found["columns"] == ["Distance", "Entropy", "Shares", "Stable", "Alike", "Mean rank"]
     assert found["rows"][0]["figures"] == ["0.250", "0.500", "0.000", "1.000", "0.125", "1.500"]
-    assert [row["note"] for row in found["rows"]] == ["chosen", "drifted away", "groups by something else"]
+    assert [row["note"] for row in found["rows"]] == ["chosen", "drifted away", "groups by something else, drifted away"]
     assert [row["chosen"] for row in found["rows"]] == [True, False, False]
     assert found["nmi"][0] == ["1.000", "0.500", "0.250"]
 

@@ -25,7 +25,7 @@ def write_learned_parts(folder: Path, model: Any) -> None:
         write_snapshots(folder / "snapshots.npz", snapshots)
     if looks := getattr(model, "looks_", None):
         write_npz(folder / "attention.npz", **looks._asdict())
-    if (samples := getattr(model, "samples_", None)) is not None and model.assigned_ == "head":
+    if (samples := getattr(model, "samples_", None)) is not None:
         write_npz(folder / "samples.npz", samples=samples)
 
 

@@ -86,5 +86,13 @@ def matched(labels: np.ndarray, to: np.ndarray, k: int) -> np.ndarray:
     return names[labels]
 
 
+def most_common(labels: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """(k,): for each of the k clusters of ``among`` (n,) the most common of ``labels`` (n,) in it."""
+    counts = np.zeros((among.max() + 1, labels.max() + 1), np.int64)
+    np.add.at(counts, (among, labels), 1)
+    found: np.ndarray = counts.argmax(axis=1)
+    return found
+
+
 def _n_used(labels: np.ndarray) -> int:
     return int(labels.max()) + 1

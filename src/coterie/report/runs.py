@@ -65,11 +65,9 @@ def _strip(images: np.ndarray, factor: int) -> dict[str, Any]:
 
 
 def _note(row: dict[str, Any], chosen: Any, others: list[Any]) -> str:
-    if row.get("drifting"):
-        return "drifted away"
-    if row.get("run") == chosen:
-        return "chosen"
-    return "groups by something else" if row.get("run") in others else ""
+    role = "chosen" if row.get("run") == chosen else "groups by something else" if row.get("run") in others else ""
+    drift = "drifted away" if row.get("drifting") else ""
+    return ", ".join(filter(None, (role, drift)))
 
 
 def _text(value: Any) -> str:
