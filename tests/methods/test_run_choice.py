@@ -72,7 +72,8 @@ def test_the_best_mean_rank_answers_and_says_by_what() -> None:
 
 def test_a_run_that_drifts_counts_by_its_distance_alone() -> None:
     given = figures(wasserstein=[0.3, 0.1, 0.2])
-    np.testing.assert_array_equal(mean_ranks(given._replace(drifting=np.array([False, True, False]))), mean_ranks(given))
+    drifting = given._replace(drifting=np.array([False, True, False]))
+    np.testing.assert_array_equal(mean_ranks(drifting), mean_ranks(given))
 
 
 def test_each_run_answers_from_the_moment_that_ranks_best_among_its_own() -> None:

@@ -42,7 +42,8 @@ def test_the_runs_stand_side_by_side_with_what_is_to_be_said_of_them(tmp_path: P
     assert found is not None
     assert found["columns"] == ["Distance", "Entropy", "Shares", "Stable", "Alike", "Mean rank"]
     assert found["rows"][0]["figures"] == ["0.250", "0.500", "0.000", "1.000", "0.125", "1.500"]
-    assert [row["note"] for row in found["rows"]] == ["chosen", "drifted away", "groups by something else, drifted away"]
+    notes = [row["note"] for row in found["rows"]]
+    assert notes == ["chosen", "drifted away", "groups by something else, drifted away"]
     assert [row["chosen"] for row in found["rows"]] == [True, False, False]
     assert found["nmi"][0] == ["1.000", "0.500", "0.250"]
 
