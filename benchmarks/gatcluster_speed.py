@@ -84,7 +84,7 @@ class Trainer:
         began = time.perf_counter()
         transformed = self.model._transformed(self.run, self.chunk)
         targets = self.model._make_targets(self.run, self.parts, self.chunk, transformed)
-        self.model._learn(self.run, self.parts, transformed, targets)
+        self.model._learn(self.run, self.parts, transformed, targets, self.model.batch_size)
         size = self.model.batch_size
         return self._since(began) / (len(transformed) // size * self.model.repeats)
 

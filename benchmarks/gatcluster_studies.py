@@ -125,7 +125,7 @@ def _peak(setting: Row) -> Row:
             model._make_targets(run, parts, chunk, chunk.clean)
         else:
             targets = model._make_targets(run, parts, chunk, chunk.clean[:64])  # m1 is that of the row
-            model._learn(run, parts, chunk.clean[:64], targets.of(torch.arange(64, device=run.device)))
+            model._learn(run, parts, chunk.clean[:64], targets.of(torch.arange(64, device=run.device)), 64)
         return {"peak_mb": round((_used(run.device) - before) / 1e6), "n": CHUNK}
 
 

@@ -95,22 +95,16 @@ def test_one_view_is_what_a_call_gives() -> None:
     assert torch.equal(EVERYTHING.views(images, 1, generator())[0], EVERYTHING(images, generator()))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_part_of_a_batch_gets_the_draws_that_it_has_in_the_whole(name: str) -> None:
-    images, augment, after = batch(7, channels=1), PRESETS[name], generator()
+def test_a_part_of_a_batch_gets_the_draws_that_it_has_in_the_whole(name: str, channels: int) -> None:
+    images, augment, after = batch(7, channels=channels), PRESETS[name], generator()
     whole = augment.views(images, 2, after)
     for rows in (slice(0, 3), slice(3, 7)):
         own = generator()
         part = augment.views(images[rows], 2, own, (rows.start, 7))
-        torch.testing.assert_close(part, whole[:, rows])
+        torch.testing.assert_close(part, whole[:, rows], rtol=0, atol=1e-5)
         assert torch.equal(own.get_state(), after.get_state())
-
-
-def test_the_hue_of_a_part_is_dealt_out_within_it_and_the_generator_stays_in_step() -> None:
-    images, whole, part = batch(8), generator(), generator()
-    EVERYTHING.views(images, 2, whole)
-    assert EVERYTHING.views(images[:3], 2, part, (0, 8)).shape == (2, 3, 3, 16, 16)
-    assert torch.equal(whole.get_state(), part.get_state())
 
 
 class Calls(TorchDispatchMode):

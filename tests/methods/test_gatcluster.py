@@ -281,3 +281,19 @@ def test_a_parameter_outside_its_range_is_refused_before_training(settings: dict
 def test_features_are_refused_since_there_is_nothing_to_look_at() -> None:
     with pytest.raises(ConfigError, match="GATCluster trains on images"):
         GATCluster(3).fit(np.zeros((50, 8)))
+
+
+def test_a_last_chunk_too_small_for_a_sub_batch_gets_targets_and_no_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    step, sizes = module.total_loss, []
+
+    def spy(log_label: torch.Tensor, *given: Any) -> Any:
+        sizes.append(len(log_label))
+        return step(log_label, *given)
+
+    monkeypatch.setattr(module, "total_loss", spy)
+    found = fitted(marks(52)[0], epochs=1)  # chunks of 24, 24 and 4
+    assert sizes == [8] * (2 * 2 * 3)
+    assert len(found.labels_) == 52
+    sizes.clear()
+    fitted(marks(12)[0], epochs=1, batch_size=20)
+    assert sizes == [12] * 2

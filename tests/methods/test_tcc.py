@@ -153,10 +153,11 @@ def test_every_switch_of_the_paper_and_of_ours_trains(changes: dict[str, Any]) -
     assert all(np.isfinite(record["loss"]) for record in model.training_)
 
 
-def test_the_paper_form_leaves_prototypes_where_they_started_when_frozen() -> None:
+@pytest.mark.parametrize("warm_up", [0, 1])
+def test_frozen_prototypes_stay_where_they_started_whatever_the_linkage_says(warm_up: int) -> None:
     from coterie.nets.heads import simplex
 
-    model = fitted(frozen=True, warm_up=0, assign="head")
+    model = fitted(frozen=True, warm_up=warm_up, assign="head")
     assert ((model.prototypes_ @ simplex(3, 16).numpy().T).max(axis=1) > 1 - 1e-5).all()
 
 
@@ -189,6 +190,16 @@ def test_a_stopped_training_goes_on_to_the_same_bits(at: int, tmp_path: Path, mo
         assert {k: v for k, v in one.items() if k not in clocks} == {k: v for k, v in two.items() if k not in clocks}
 
 
+def test_the_network_that_is_asked_may_change_in_the_end_unless_it_was_asked_before(tmp_path: Path) -> None:
+    paper = {"warm_up": 0, "teach": 0.0}
+    fitted(**paper, run_folder=tmp_path / "paper")
+    asked = fitted(**paper, run_folder=tmp_path / "paper", encoder="ema")
+    assert same(asked, fitted(**paper, encoder="ema"))
+    fitted(run_folder=tmp_path / "linked")
+    with pytest.raises(ConfigError, match="encoder"):
+        fitted(run_folder=tmp_path / "linked", encoder="ema")
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
@@ -208,6 +219,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(at: int, tmp_path: Path, mo
         ({"tau_c": 0}, "tau_c is 0"),
         ({"gumbel_stop": -1}, "gumbel_stop is -1"),
         ({"n_clusters": 0}, "n_clusters is 0"),
+        ({"n_clusters": 1}, "n_clusters is 1, and TCC learns by telling clusters apart; ask for 2 or more"),
     ],
     ids=str,
 )

@@ -71,10 +71,12 @@ class Jitter:
                 blend_(images, factors, order[:, stage])
             return images
         # which images meet hue first must not follow from their rows: two views of an image stand far apart
-        rows = draws.shuffle()
+        places = draws.places()
         turns = draws.uniform((-self.hue, self.hue)) * chosen
-        mixed = jitter_(images.index_select(0, rows), factors[rows], order, turns[rows])
-        return mixed.index_select(0, rows.argsort())
+        if len(images) < draws.n:  # part of a batch, of which any number may meet hue at a stage
+            return jitter_(images.clone(), factors, order, turns, stage_of(places, draws.n))
+        rows = places.argsort()
+        return jitter_(images.index_select(0, rows), factors[rows], order[rows], turns[rows]).index_select(0, places)
 
     def _draw_factors(self, draws: Draws) -> torch.Tensor:
         """(b, 3): brightness, contrast, saturation."""
@@ -126,20 +128,37 @@ def blend_(images: torch.Tensor, factors: torch.Tensor, which: torch.Tensor) -> 
     return images.mul_(factor).add_(target).clamp_(0, 1)
 
 
-def jitter_(images: torch.Tensor, factors: torch.Tensor, order: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+def jitter_(
+    images: torch.Tensor, factors: torch.Tensor, order: torch.Tensor, turns: torch.Tensor,
+    stages: torch.Tensor | None = None,
+) -> torch.Tensor:  # fmt: skip
     """Changes ``images`` (b, 3, h, w) by all four adjustments, and returns them.
 
     ``factors`` (b, 3) of brightness, contrast and saturation come in each image's ``order`` (b, 3). The hue moves by
     ``turns`` (b,) before them in the first quarter of the batch, after one of them in the second, and so on: a table of
-    orders that costs one change of hue per image instead of four.
+    orders that costs one change of hue per image instead of four. ``stages`` (b,) says instead after how many of them
+    the hue of each image moves, and costs four.
     """
     b = len(images)
     for stage in range(BLENDS + 1):
-        part = slice(b * stage // (BLENDS + 1), b * (stage + 1) // (BLENDS + 1))
-        images[part] = turn_hue(images[part], turns[part])
+        if stages is None:
+            part = slice(*quarter(b, stage))
+            images[part] = turn_hue(images[part], turns[part])
+        else:
+            images = turn_hue(images, turns * (stages == stage))
         if stage < BLENDS:
             blend_(images, factors, order[:, stage])
     return images
+
+
+def quarter(b: int, stage: int) -> tuple[int, int]:
+    """From which of ``b`` places to which the hue moves after ``stage`` other adjustments."""
+    return b * stage // (BLENDS + 1), b * (stage + 1) // (BLENDS + 1)
+
+
+def stage_of(places: torch.Tensor, b: int) -> torch.Tensor:
+    """(m,): the ``quarter`` that each of ``places`` (m,) among ``b`` lies in."""
+    return torch.stack([places >= quarter(b, stage)[1] for stage in range(BLENDS)]).sum(0)
 
 
 def turn_hue(images: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:

@@ -43,9 +43,9 @@ class Draws:
         """(n, length) int64, each row the numbers 0 to length - 1 in an order of its own."""
         return self._rows(length).argsort(1)
 
-    def shuffle(self) -> torch.Tensor:
-        """(n,) int64, the rows of the batch in random order; of a part of one, its own rows."""
-        return self._rows(1).argsort()
+    def places(self) -> torch.Tensor:
+        """(n,) int64, the place of each image in a random order of all ``n``."""
+        return self._own(torch.rand(self.n, generator=self._generator, device=self._device).argsort().argsort())
 
     def normal(self, shape: Sequence[int]) -> torch.Tensor:
         """(n, *shape) float32 from the standard normal distribution."""

@@ -232,6 +232,7 @@ class GATCluster(Clusterer):
             parts = self.parts(run, build_network(architecture), len(store))
             run.track(met=not self.first_statistics, snapshots=[])
             size = chunk_size(len(store), self.n_targets)
+            each = min(self.batch_size, size)
             run.check_memory(store, size)
             for epoch in run.epochs(self.epochs):
                 set_rate(parts.optimizer, learning_rate(self.lr, epoch, self.epochs, decay=self.lr_decay))
@@ -240,7 +241,7 @@ class GATCluster(Clusterer):
                 for chunk in run.batches(store, size):
                     transformed = self._transformed(run, chunk)
                     targets = self._make_targets(run, parts, chunk, transformed)  # step 1
-                    self._learn(run, parts, transformed, targets)  # step 2
+                    self._learn(run, parts, transformed, targets, each)  # step 2
                 run.log(**parts.figures.take(), sizes=parts.figures.sizes(self.n_clusters))
                 run.watch_clusters(parts.figures.labels, self.n_clusters)
             embedding = self._look(run, parts.bare, store)
@@ -290,10 +291,11 @@ class GATCluster(Clusterer):
         parts.figures.add_targets(chunk.index, q, targets.guarded)
         return targets
 
-    def _learn(self, run: Run, parts: Parts, transformed: Tensor, targets: Targets) -> None:
-        """Step 2: updates on sub-batches, several times through the chunk."""
+    def _learn(self, run: Run, parts: Parts, transformed: Tensor, targets: Targets, size: int) -> None:
+        """Step 2: updates on sub-batches of ``size``, several times through the chunk; none where it is smaller, since
+        a few images say nothing of how alike all clusters are used.
+        """
         weights = Weights(self.similarity, self.relation, self.entropy, self.attention)
-        size = min(self.batch_size, len(transformed))
         parts.net.train()
         for rows in sub_batches(len(transformed), size, repeats=self.repeats, views=1, generator=run.random.device):
             seen = parts.net(transformed[rows])

@@ -80,8 +80,8 @@ class TCC(Clusterer):
         augment: a preset of ``images.presets``; "auto" takes "marks" for small grey images, "mice" (paper) for others.
         tau_q: temperature of Eq. 1, not to be found in the sources: "auto" is the specification's sharp preset, .2, or
             .1 from 50 clusters on; "paper_like" is 1, which cannot give a probability above .25 for K = 10.
-        frozen: prototypes stay on the simplex, as they in effect did in the authors' precursor; trainable by default,
-            since the paper calls its method end-to-end.
+        frozen: prototypes stay on the simplex, as they in effect did in the authors' precursor, and a linkage starts
+            nothing anew; trainable by default, since the paper calls its method end-to-end.
         gumbel_temperature: lambda of Eq. 2, not to be found; .3 (precursor).
         gumbel: draw noise; False takes pi itself, at lambda = 1.
         gumbel_stop: epochs after which noise is no longer drawn, None never. The precursor stopped at step 100,000.
@@ -245,6 +245,8 @@ class TCC(Clusterer):
 
     def check_parameters(self) -> None:
         check_n_clusters(self.n_clusters)
+        if self.n_clusters == 1:
+            raise ConfigError("n_clusters is 1, and TCC learns by telling clusters apart; ask for 2 or more")
         for name in ("epochs", "dim", "n_samples"):
             check_whole(name, getattr(self, name))
         check_whole("batch_size", self.batch_size, least=2)
@@ -296,7 +298,8 @@ class TCC(Clusterer):
     def _train(self, store: ImageStore) -> np.ndarray:
         """All epochs; f (n, D) of all images at their end."""
         architecture = self.architecture(store.shape)
-        with run_of(self, after_training={"encoder"}) as run:
+        # where nothing is linked while it trains, either network can be asked in the end
+        with run_of(self, after_training=() if self.warm_up else ("encoder",)) as run:
             parts = self.parts(run, build_network(architecture), len(store))
             run.check_memory(store, min(self.batch_size, len(store)))
             for epoch in run.epochs(self.epochs):
@@ -351,11 +354,12 @@ class TCC(Clusterer):
         embedding = embed(run, parts.answering(self.encoder).encoder, store)
         settings = LinkageSettings(n_clusters=self.n_clusters)
         labels, confidence = from_first(lambda: linkage_answer(embedding, settings)[0])
-        if is_first:
+        if is_first and not self.frozen:
             f, y = torch.from_numpy(embedding).to(run.device), torch.from_numpy(labels).to(run.device)
             parts.start_anew(f, y, min(self.batch_size, len(store)), self.cluster_queue, run.random.device)
         else:
-            labels = matched(labels, run.values["linked"], self.n_clusters)
+            before = parts.figures.labels.cpu().numpy() if is_first else run.values["linked"]
+            labels = matched(labels, before, self.n_clusters)
         taught = np.where(confidence >= self.confident, labels, -1)
         snapshots = [*run.values["snapshots"], plain(snapshot(f"epoch {epoch}", embedding, labels))]
         run.values |= {"linked": labels, "taught": taught, "snapshots": thinned(snapshots)}
