@@ -42,6 +42,14 @@ def model() -> TCC:
     return fitted(epochs=8, warm_up=4, relink=2)
 
 
+def paintings(n: int = 60, height: int = 12, width: int = 20) -> np.ndarray:
+    """Colour images (n, height, width, 3) of three kinds, each of its own paint."""
+    random = np.random.default_rng(0)
+    paints = np.array([(200, 60, 40), (40, 190, 70), (60, 80, 210)])
+    images = paints[np.arange(n) % 3, None, None] + random.normal(0, 12, (n, height, width, 3))
+    return images.clip(0, 255).astype(np.uint8)
+
+
 def same(first: TCC, second: TCC) -> bool:
     return np.array_equal(first.embedding_, second.embedding_) and np.array_equal(first.prototypes_, second.prototypes_)
 
@@ -151,6 +159,23 @@ def test_every_switch_of_the_paper_and_of_ours_trains(changes: dict[str, Any]) -
     model = fitted(**{"epochs": 2, **changes})
     assert np.isfinite(model.embedding_).all()
     assert all(np.isfinite(record["loss"]) for record in model.training_)
+
+
+@pytest.mark.parametrize("trunk", ["auto", "resnet18"])
+@pytest.mark.parametrize(("height", "width"), [(12, 20), (21, 13)])
+def test_colour_images_of_any_shape_are_learned_by_the_trunk_that_was_asked_for(
+    height: int, width: int, trunk: str, tmp_path: Path
+) -> None:
+    images = paintings(24, height, width)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # so few images of so few kinds deserve them
+        model = TCC(3, **{**SMALL, "epochs": 2, "batch_size": 12, "trunk": trunk}).fit(images)
+    assert any("trunk.stages" in name for name in model.extractor_.tensors()) == (trunk == "resnet18")
+    assert model.embedding_.shape == (24, 16)
+    assert all(np.isfinite(record["loss"]) for record in model.training_)
+    model.save(tmp_path / "model")
+    new = paintings(6, height, width)
+    assert np.array_equal(coterie.load(tmp_path / "model").predict(new), model.predict(new))
 
 
 @pytest.mark.parametrize("warm_up", [0, 1])
