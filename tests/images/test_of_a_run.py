@@ -50,12 +50,12 @@ def test_images_that_are_gone_or_unknown_are_told(own_run: Path, source: dict[st
 def test_other_images_in_its_place_are_told_with_the_first_that_differs(own_run: Path, tmp_path: Path) -> None:
     opened = RunFolder.open(own_run)
     names = opened.names
-    with pytest.raises(RunFolderError, match=r"which has 60 images: b stands where it had a/a00\.png; give it its own"):
+    with pytest.raises(RunFolderError, match=r"which has 60 images: b stands where it had a/a00\.png; rows and images"):
         check_images_of(opened, ["b", *names[1:]], "photos")
     info = json.loads((own_run / "run.json").read_text())
     (own_run / "run.json").write_text(json.dumps(info | {"source": str(tmp_path / "photos"), "source_from_run": None}))
     (tmp_path / "photos/c/c19.png").unlink()
-    with pytest.raises(RunFolderError, match="which has 60 images and not 59; give it its own"):
+    with pytest.raises(RunFolderError, match="which has 60 images and not 59; rows and images"):
         open_images_of(RunFolder.open(own_run))
 
 

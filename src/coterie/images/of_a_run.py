@@ -52,7 +52,8 @@ def check_images_of(run: RunFolder, names: Sequence[str], source: str) -> None:
     first = next((f": {b} stands where it had {a}" for a, b in zip(own, names, strict=False) if a != b), "")
     counts = f"{len(own):,} images" if len(own) == len(names) else f"{len(own):,} images and not {len(names):,}"
     raise RunFolderError(
-        f"the images under {source} are not those of {run.path}, which has {counts}{first}; give it its own images"
+        f"the images under {source} are not those of {run.path}, which has {counts}{first}; "
+        "rows and images must belong together"
     )
 
 
