@@ -205,24 +205,57 @@ def test_seeds_are_read_as_reproduce_keeps_them(tmp_path: Path, candidates: list
         candidates_in(tmp_path)
 
 
+def write_run(folder: Path, candidate: Candidate, n_clusters: int | str = 3) -> Path:
+    """The run folder that ``coterie cluster`` would write of it, as far as a choice looks."""
+    folder.mkdir()
+    np.save(folder / "embedding.npy", candidate.embedding)
+    np.savez(folder / "answers.npz", **candidate.answers)
+    (folder / "metrics.jsonl").write_text(json.dumps({"loss": 9.0}) + "\n" + json.dumps({"loss": candidate.loss}))
+    info = {"format": "coterie run", "format_version": 1, "status": "complete", "images": {"n": 120}}
+    info |= {"config": {"n_clusters": n_clusters}, "answers": {"chosen": candidate.chosen}}
+    (folder / "run.json").write_text(json.dumps(info))
+    lines = [f"{n}.png,{label},1.0" for n, label in enumerate(candidate.answers[candidate.chosen])]
+    (folder / "assignments.csv").write_text("\n".join(["path,label,confidence", *lines, ""]))
+    return folder
+
+
 def test_runs_of_a_method_with_several_answers_have_them_all(tmp_path: Path, candidates: list[Candidate]) -> None:
-    for i, candidate in enumerate(candidates):
-        folder = tmp_path / str(i)
-        folder.mkdir()
-        np.save(folder / "embedding.npy", candidate.embedding)
-        np.savez(folder / "answers.npz", **candidate.answers)
-        info = {"format": "coterie run", "format_version": 1, "status": "complete", "images": {"n": 120}}
-        (folder / "run.json").write_text(json.dumps(info | {"answers": {"chosen": "linkage"}}))
-        lines = [f"{n}.png,{label},1.0" for n, label in enumerate(candidate.answers["linkage"])]
-        (folder / "assignments.csv").write_text("\n".join(["path,label,confidence", *lines, ""]))
-    paths = [tmp_path / str(i) for i in range(3)]
+    paths = [write_run(tmp_path / str(i), candidate) for i, candidate in enumerate(candidates)]
     found, expected = choose(gather(paths)), choose(candidates)
     assert (found.run, found.answer, found.because) == (str(paths[1]), "linkage", expected.because)
-    assert [row["answers"] for row in found.rows] == [row["answers"] for row in expected.rows]
+    for criterion in ("answers", "loss"):
+        assert [row[criterion] for row in found.rows] == [row[criterion] for row in expected.rows]
     other = (paths[2] / "assignments.csv").read_text().replace("0.png", "x.png", 1)
     (paths[2] / "assignments.csv").write_text(other)
     with pytest.raises(ConfigError, match="is not of the same images in the same order as"):
         gather(paths)
+
+
+def test_a_run_that_left_a_group_empty_is_compared_and_pays_for_it(tmp_path: Path) -> None:
+    two = np.minimum(TRUTH, 1)
+    collapsed = run("b", 0.0, 0, answers={"head": two, "linkage": two})
+    paths = [write_run(tmp_path / "a", run("a", 0.0, 0)), write_run(tmp_path / "b", collapsed)]
+    whole, lost = selected(choose(gather(paths), "inside").rows)
+    assert whole["inside"] > 0.9
+    assert lost["inside"] < 0.7
+    assert lost["entropy"] < whole["entropy"]
+
+
+def test_runs_that_chose_their_number_must_have_come_to_the_same(tmp_path: Path) -> None:
+    two = np.minimum(TRUTH, 1)
+    fewer = run("b", 0.0, 0, answers={"head": two, "linkage": two})
+    paths = [write_run(tmp_path / "a", run("a", 0.0, 0), "auto"), write_run(tmp_path / "b", fewer, "auto")]
+    with pytest.raises(ConfigError, match=r"different numbers of groups \(2, 3\)"):
+        gather(paths)
+
+
+def test_agreement_under_changes_is_measured_of_a_run_folder_where_it_can_be(tmp_path: Path) -> None:
+    paths = [write_run(tmp_path / name, run(name, 0.2, 0)) for name in ("a", "b")]
+    told = dict(zip(map(str, paths), (0.5, 0.75), strict=True))
+    choice = choose(gather(paths, lambda opened: told[str(opened.path)]), "agreement")
+    assert (choice.run, choice.criterion) == (str(paths[1]), "agreement")
+    with pytest.raises(ConfigError, match="b has no agreement; choose by another criterion"):
+        choose(gather(paths, lambda opened: None if opened.path.name == "b" else 0.5), "agreement")
 
 
 def test_what_holds_no_runs_or_one_is_refused(tmp_path: Path, candidates: list[Candidate]) -> None:

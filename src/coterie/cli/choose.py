@@ -10,6 +10,7 @@ from coterie.cli.terminal import noted_warnings, say
 
 if TYPE_CHECKING:
     from coterie.evidence.choose import Choice
+    from coterie.files.run_folder import RunFolder
 
 
 def choose(
@@ -29,10 +30,23 @@ def choose(
     from coterie.evidence.choose import gather
 
     with noted_warnings():
-        choice = choose_run(gather(runs), by)
+        choice = choose_run(gather(runs, _agreement if by == "agreement" else None), by)
     for line in _table(choice, every):
         say(line)
     say(f"{choice.run}: {choice.because}")
+
+
+def _agreement(run: "RunFolder") -> float | None:
+    """How often the model of ``run`` says the same of a changed image; None where only rows were given to it."""
+    from coterie.evidence.agreement import agreement_under_change
+    from coterie.images.embeddings import Embeddings
+    from coterie.images.of_a_run import open_images_of
+    from coterie.loading import load
+
+    model = load(run.path)
+    if isinstance(model.extractor_, Embeddings):
+        return None
+    return agreement_under_change(model, open_images_of(run).images)
 
 
 def _table(choice: "Choice", every: bool) -> Sequence[str]:

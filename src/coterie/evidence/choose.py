@@ -4,7 +4,7 @@ Which criterion is a matter of evidence: docs/results/criteria.md shows what eac
 of the same images and ask for the same number of clusters; runs of two methods have embeddings that cannot be compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ BY = ("seeds", "gap")  # the first that can be told of all runs
 FEWEST_TO_AGREE = 3  # of two runs, both agree the same with the other
 
 Row = dict[str, Any]
+Agreement = Callable[[RunFolder], float | None]
 
 
 class Choice(NamedTuple):
@@ -30,14 +31,16 @@ class Choice(NamedTuple):
     rows: list[Row]
 
 
-def gather(paths: Sequence[Path]) -> list[Candidate]:
+def gather(paths: Sequence[Path], agreement: Agreement | None = None) -> list[Candidate]:
     """The runs in ``paths``: one folder of ``coterie reproduce``, or run folders of ``coterie cluster``.
+
+    ``agreement`` measures that criterion of a run folder, which does not hold it, with its model and images.
 
     Raises ConfigError when there are fewer than two, or they are not of the same images and number of groups;
     RunFolderError for a run folder that is none.
     """
     of_reproduce = len(paths) == 1 and any(paths[0].glob("seed-*.json"))
-    found = candidates_in(paths[0]) if of_reproduce else _runs(paths)
+    found = candidates_in(paths[0]) if of_reproduce else _runs(paths, agreement)
     if len(found) < 2:
         raise ConfigError("there is one run, and nothing to choose from; give several, with different seeds")
     if len(asked := {candidate.n_clusters for candidate in found}) > 1:
@@ -62,25 +65,36 @@ def choose(candidates: Sequence[Candidate], by: str | None = None) -> Choice:
     return Choice(own[best[0]]["run"], own[best[0]]["answer"], criterion, _sentence(own, best, criterion), rows)
 
 
-def _runs(paths: Sequence[Path]) -> list[Candidate]:
+def _runs(paths: Sequence[Path], agreement: Agreement | None) -> list[Candidate]:
     opened = [RunFolder.open(path) for path in paths]
     names = [run.names for run in opened]
     for path, own in zip(paths, names, strict=True):
         if own != names[0]:
             raise ConfigError(f"{path} is not of the same images in the same order as {paths[0]}")
-    return [_candidate(run) for run in opened]
+    return [_candidate(run, agreement) for run in opened]
 
 
-def _candidate(run: RunFolder) -> Candidate:
+def _candidate(run: RunFolder, agreement: Agreement | None) -> Candidate:
     answers, told = run.answers, run.info.get("answers")
     if answers is None or told is None:  # a method with a single answer
         answers, chosen = {ONLY: run.labels}, ONLY
     else:
         chosen = told["chosen"]
     return Candidate(
-        name=str(run.path), answers=answers, chosen=chosen, embedding=run.embedding,
-        n_clusters=int(run.labels.max()) + 1,
+        name=str(run.path), answers=answers, chosen=chosen, embedding=run.embedding, n_clusters=_asked(run),
+        loss=_last_loss(run), agreement=agreement(run) if agreement else None,
     )  # fmt: skip
+
+
+def _asked(run: RunFolder) -> int:
+    """The number of groups that was asked for, of which some may be empty; those there are where it was chosen."""
+    asked = run.info.get("config", {}).get("n_clusters")
+    return asked if isinstance(asked, int) else int(run.labels.max()) + 1
+
+
+def _last_loss(run: RunFolder) -> float | None:
+    loss = run.training[-1].get("loss") if run.training else None
+    return float(loss) if isinstance(loss, int | float) else None
 
 
 def _tells(rows: Sequence[Row], criterion: str) -> bool:

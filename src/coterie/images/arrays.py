@@ -84,7 +84,9 @@ def _channels_first(array: NDArray[np.generic]) -> NDArray[np.generic]:
         return array
     if array.ndim == 4 and array.shape[3] in {1, 3}:
         return array.transpose(0, 3, 1, 2)
-    hint = "; (n, d) arrays are features: pass them as features" if array.ndim == 2 else ""
+    hint = (
+        "; rows of features go beside their images: coterie cluster IMAGES --features FILE" if array.ndim == 2 else ""
+    )
     raise SourceError(
         f"an array of shape {array.shape} is not images: expected (n, h, w), (n, h, w, c) or (n, c, h, w) with "
         f"c = 1 or 3{hint}"

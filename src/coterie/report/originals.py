@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 from coterie.files.run_folder import RunFolder
+from coterie.images.of_a_run import places_of
 
 IN_ARCHIVE = "The originals are inside {source}; a page cannot open them there."
 UNKNOWN = "Where the originals lie is not known to this page: the source {source} was not found when it was written."
@@ -19,20 +20,13 @@ def originals(run: RunFolder) -> dict[str, Any]:
     """``base``, the address that a name is appended to, relative to the page, or None; ``prefix``, what to put before a
     name to get the path as the person wrote it; ``note``, the sentence to show where ``base`` is None."""
     source = str(run.info.get("source", ""))
-    places = _places(run, source)
+    places = places_of(run)
     for path in places:
         root = _root(path, run.names)
         if root is not None:
             return {"base": _address(root, run.path), "prefix": _prefix(source, whole=root == path), "note": ""}
     sentence = IN_ARCHIVE if any(path.is_file() for path in places) else UNKNOWN
     return {"base": None, "prefix": "", "note": sentence.format(source=source or "of this run")}
-
-
-def _places(run: RunFolder, source: str) -> list[Path]:
-    """Where the source may be: as seen from the run, which holds from any folder, then as the person wrote it."""
-    from_run = run.info.get("source_from_run")
-    as_seen = [(run.path / from_run).resolve()] if isinstance(from_run, str) else []
-    return [*as_seen, Path(source)] if source else []
 
 
 def _root(source: Path, names: list[str]) -> Path | None:
