@@ -2,11 +2,15 @@
 
     python benchmarks/classical_rows.py --data ../shared/data
     python benchmarks/classical_rows.py --data ../shared/data --sets usps-11k --methods AC-Link --features centred
+    python benchmarks/classical_rows.py --data ../shared/data --sets cmu-pie --methods SC-LS --seeds 0 1 2 3 4
+    python benchmarks/classical_rows.py --data ../shared/data --sets mnist --methods K-means SC-LS AC-GDL
     python benchmarks/render_classical.py
 
-Features are the pixels as rows of length 1, with nothing taken off (unit) or without the mean image (centred): the
-paper does not say which it had. Classes give the number of clusters and the scores. A row that is there is not made
-again.
+Features are the pixels as rows of length 1, with nothing taken off (unit) or without the mean image (centred), or as
+they are from 0 to 1 (raw): the paper does not say which it had. Classes give the number of clusters and the scores. A
+row that is there is not made again, and each is kept at once, so a command can be stopped and given once more. Methods
+that hold all pairs have no row on the 70,000 images of MNIST, and methods without anything random have one, whatever
+the seeds.
 """
 
 import argparse
@@ -19,6 +23,7 @@ import numpy as np
 from study_rows import Row, keep, missing, origin, read_rows, rounded
 
 from coterie.classical import CLASSICAL
+from coterie.classical.rival import MOST_PAIRED
 from coterie.classical.transitions import MOST_EXACT
 from coterie.clusterer import Clusterer
 from coterie.errors import CoterieWarning
@@ -29,15 +34,17 @@ from coterie.images.features import Pixels, unit_pixels
 from coterie.images.store import open_images
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs/results/classical.json"
-SETS = ("cmu-pie", "coil-20", "usps-11k", "mnist-test")
+SETS = ("cmu-pie", "coil-20", "usps-11k", "mnist-test", "mnist")
 # Name in the tables -> ours, with its settings.
 METHODS = {
     "K-means": ("kmeans", {}),
+    "K-means, as uploaded": ("kmeans", {"init": "random"}),
     "SC-NJW": ("sc-njw", {}),
     "SC-ST": ("sc-st", {}),
     "SC-LS": ("sc-ls", {}),
     "N-Cuts": ("n-cuts", {}),
     "AC-Link": ("ac-link", {}),
+    "AC-Link, squares": ("ac-link", {"distance": "squared"}),
     "AC-Zell": ("ac-zell", {}),
     "AC-Zell, exact": ("ac-zell", {"series": "exact"}),
     "AC-PIC": ("ac-pic", {}),
@@ -45,14 +52,23 @@ METHODS = {
     "AC-GDL": ("gdl", {"n_neighbors": 20, "n_components": None, "scale": "global", "stop": "plain", "refine": 0}),
     "NMF-LP": ("nmf-lp", {}),
     "NMF-LP, as published": ("nmf-lp", {"n_factors": None, "locality": 100.0}),
+    "SC": ("sc", {}),
+    "AC, Ward": ("ac-ward", {}),
+    "NMF": ("nmf", {}),
+    "NMF, k-means": ("nmf", {"assign": "kmeans"}),
 }
-RANDOM_SEED = 0
+IN_PAIRS = ("SC-NJW", "SC-ST", "AC-Link")
 
 
-def made(name: str, k: int) -> Clusterer:
-    """The clusterer of that name in the tables, for k clusters."""
+def made(name: str, k: int, seed: int = 0) -> Clusterer:
+    """The clusterer of that name in the tables, for k clusters; ``seed`` where it has anything random."""
     kind, settings = METHODS[name]
-    return CLASSICAL[kind](n_clusters=k, **settings)  # type: ignore[call-arg]
+    model = CLASSICAL[kind](n_clusters=k, **settings)  # type: ignore[call-arg]
+    return model.set_params(random_state=seed) if is_random(name) else model
+
+
+def is_random(name: str) -> bool:
+    return "random_state" in CLASSICAL[METHODS[name][0]]().get_params()
 
 
 def unit(data: Dataset) -> np.ndarray:
@@ -65,50 +81,68 @@ def centred(data: Dataset) -> np.ndarray:
     return np.asarray(Pixels().fit_transform(open_images(data.images)))
 
 
-FEATURES = {"unit": unit, "centred": centred}
+def raw(data: Dataset) -> np.ndarray:
+    """(n, c h w) float32: pixels from 0 to 1."""
+    store = open_images(data.images)
+    return np.concatenate([batch.reshape(len(batch), -1) for batch in store.batches(1024)]).astype(np.float32) / 255
+
+
+FEATURES = {"unit": unit, "centred": centred, "raw": raw}
 
 
 def has_row(name: str, method: str, kind: str) -> bool:
     """Whether the method called ``method`` takes the features of that ``kind`` of the set called ``name``."""
-    if METHODS[method][0] == "nmf-lp":
-        return kind == "unit"
-    return not method.endswith(", exact") or published_sets()[name].n <= MOST_EXACT
+    n = published_sets()[name].n
+    if METHODS[method][0] in ("nmf-lp", "nmf"):
+        return kind != "centred"  # they take nothing below zero
+    return not (method.endswith(", exact") and n > MOST_EXACT) and not (method in IN_PAIRS and n > MOST_PAIRED)
 
 
-def row(data: Dataset, name: str, kind: str, features: np.ndarray) -> Row:
-    """One fit of the method called ``name`` on ``features`` (n, d) of that ``kind``."""
-    model = made(name, data.n_clusters)
+def row(data: Dataset, setting: Row, features: np.ndarray) -> Row:
+    """One fit of the method and seed of ``setting`` on ``features`` (n, d)."""
+    name = setting["method"]
+    model = made(name, data.n_clusters, setting["seed"])
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CoterieWarning)
         labels = model.fit(features).labels_
     took = time.perf_counter() - began
     return {
-        "set": data.name, "method": name, "features": kind, "n": len(features), "k": data.n_clusters,
-        "name": METHODS[name][0], "settings": METHODS[name][1], "random": "random_state" in model.get_params(),
-        "seed": RANDOM_SEED, **rounded(score(data.classes, labels)), "seconds": round(took, 2), **origin(),
+        **setting, "n": len(features), "k": data.n_clusters,
+        "name": METHODS[name][0], "settings": METHODS[name][1], "random": is_random(name),
+        **rounded(score(data.classes, labels)), "seconds": round(took, 2), **origin(),
     }  # fmt: skip
 
 
-def main() -> None:
+def settings(asked: argparse.Namespace, name: str, kind: str) -> list[Row]:
+    """The rows asked for on the features of that ``kind`` of the set called ``name``."""
+    return [
+        {"set": name, "method": method, "features": kind, "seed": seed}
+        for method in asked.methods
+        if has_row(name, method, kind)
+        for seed in (asked.seeds if is_random(method) else [0])
+    ]
+
+
+def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the sets")
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--features", nargs="+", default=list(FEATURES), choices=list(FEATURES))
     parser.add_argument("--out", type=Path, default=RESULTS)
-    asked = parser.parse_args()
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    asked = parser.parse_args(words)
     for name, kind in itertools.product(asked.sets, asked.features):
-        methods = [method for method in asked.methods if has_row(name, method, kind)]
-        wanted = [{"set": name, "method": method, "features": kind} for method in methods]
+        wanted = settings(asked, name, kind)
         if not list(missing(wanted, read_rows(asked.out))):
             continue
         data = load(name, asked.data)
         features = FEATURES[kind](data)
         for setting in missing(wanted, read_rows(asked.out)):
-            found = row(data, setting["method"], kind, features)
+            found = row(data, setting, features)
             keep(asked.out, [*read_rows(asked.out), found])
-            print(*(found[key] for key in ("set", "features", "method", "acc", "nmi", "seconds")), flush=True)
+            print(*(found[key] for key in ("set", "features", "method", "seed", "acc", "nmi", "seconds")), flush=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,17 @@ def test_groups_centres_and_inertia_are_those_of_scikit_learn() -> None:
         np.testing.assert_allclose(ours.cluster_centers_[k], features[ours.labels_ == k].mean(axis=0), atol=1e-5)
 
 
+@pytest.mark.parametrize(("n", "rounds"), [(200, 100), (12_000, 120)])
+def test_random_first_centres_are_images_and_rounds_are_those_of_the_baseline(n: int, rounds: int) -> None:
+    features = cloud(n, 2)
+    ours = KMeans(3, init="random").fit(features)
+    theirs = SklearnKMeans(3, init="random", n_init=10, max_iter=rounds, random_state=0).fit(features)
+    assert partition(ours.labels_) == partition(theirs.labels_)
+    assert ours.inertia_ == pytest.approx(theirs.inertia_)
+    with pytest.raises(ConfigError, match=r"init is 'far'; expected one of k-means\+\+, random"):
+        KMeans(3, init="far").fit(features)
+
+
 def test_new_images_join_the_nearest_centre() -> None:
     model, new = KMeans(6).fit(cloud()), cloud(seed=1)
     distances = ((new[:, None].astype(float) - model.cluster_centers_[None]) ** 2).sum(axis=2)

@@ -1,5 +1,6 @@
 """The classical rivals: each against its definition written out in loops, or against scikit-learn, on small data."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,23 +15,27 @@ from coterie.classical import (
     AverageLinkage,
     LandmarkSpectral,
     LocalityNMF,
+    NeighborSpectral,
     NormalizedCuts,
     PathIntegral,
+    PlainNMF,
     SelfTuningSpectral,
     SpectralNJW,
+    Ward,
     ZetaFunction,
 )
 from coterie.classical.average_linkage import condensed_distances
+from coterie.classical.cuts import discretised, near_affinities
 from coterie.classical.factors import smoothed, updated_parts, updated_shares
 from coterie.classical.landmarks import landmark_rows, mixtures
 from coterie.classical.rival import MOST_PAIRED, Rival, sq_distances, top_eigenvectors
-from coterie.classical.spectral import discretised, orthogonal_rows
+from coterie.classical.spectral import orthogonal_rows
 from coterie.errors import ClusterCountWarning, ConfigError
 from oracles.plain_graphs import partition
 
 RIVALS = [
     SpectralNJW, SelfTuningSpectral, LandmarkSpectral, NormalizedCuts, AverageLinkage, ZetaFunction, PathIntegral,
-    LocalityNMF,
+    LocalityNMF, NeighborSpectral, Ward, PlainNMF,
 ]  # fmt: skip
 makers = pytest.mark.parametrize("make", RIVALS, ids=lambda make: make.kind)
 Make = Callable[..., Rival]
@@ -115,7 +120,7 @@ def test_fewer_clusters_than_asked_for_are_said() -> None:
     np.testing.assert_array_equal(model.cluster_means_, np.eye(3))
 
 
-@pytest.mark.parametrize("make", [SpectralNJW, SelfTuningSpectral, NormalizedCuts, AverageLinkage])
+@pytest.mark.parametrize("make", [SpectralNJW, SelfTuningSpectral, AverageLinkage])
 def test_too_many_images_are_refused_before_anything_is_computed(make: Make) -> None:
     with pytest.raises(ConfigError, match=r"compares every two images, 3 GB for 20,001: it takes at most 20,000"):
         make(n_clusters=2).fit(np.zeros((MOST_PAIRED + 1, 1), np.float32))
@@ -132,7 +137,13 @@ def test_too_many_images_are_refused_before_anything_is_computed(make: Make) -> 
         (LocalityNMF(2, n_factors=0), "n_factors is 0"),
         (LocalityNMF(2, locality=-1.0), "locality is -1.0"),
         (LocalityNMF(2, n_rounds=0), "n_rounds is 0"),
-        (LocalityNMF(2), "takes features of at least 0; give --features pixels"),
+        (LocalityNMF(2), "nmf-lp takes features of at least 0; give --features pixels"),
+        (NeighborSpectral(2, n_neighbors=0), "n_neighbors is 0"),
+        (NeighborSpectral(5, n_landmarks=4), "n_landmarks is 4; expected a whole number of at least 5"),
+        (AverageLinkage(2, distance="cosine"), "distance is 'cosine'; expected one of euclidean, squared"),
+        (PlainNMF(2, assign="most"), "assign is 'most'; expected one of argmax, kmeans"),
+        (PlainNMF(2, n_rounds=0), "n_rounds is 0"),
+        (PlainNMF(2), "nmf takes features of at least 0; give --features pixels"),
     ],
 )
 def test_parameters_and_features_out_of_range_are_refused(model: Rival, told: str) -> None:
@@ -188,6 +199,16 @@ def test_the_rows_of_n_cuts_are_those_of_its_definition() -> None:
     wanted = plain_unit(plain_top(matrix, 4) / np.sqrt(degrees)[:, None])
     found = NormalizedCuts(4)._rows(features, np.random.default_rng(0))
     np.testing.assert_allclose(products(found), products(wanted), atol=1e-8)
+
+
+def test_n_cuts_holds_the_near_pairs_alone_and_refuses_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coterie.classical.cuts.CHUNK", 7)
+    features, classes = blobs()
+    affinity = near_affinities(features)
+    assert (affinity.toarray() > 0).sum() == affinity.nnz == (classes[:, None] == classes).sum()
+    monkeypatch.setattr("coterie.classical.cuts.MOST_AFFINITIES", affinity.nnz - 1)
+    with pytest.raises(ConfigError, match="more than 2,499 of the 10,000 pairs of the 100 images, too many to hold"):
+        NormalizedCuts(4).fit(features)
 
 
 def test_turned_axes_are_found_again() -> None:
@@ -286,3 +307,12 @@ def test_nmf_lp_as_published_finds_far_clusters_too() -> None:
     features, classes = blobs()
     model = LocalityNMF(4, n_factors=None, locality=100.0).fit(features)
     assert partition(model.labels_) == partition(classes)
+
+
+@makers
+def test_every_parameter_of_a_rival_stands_on_its_page_with_its_default(make: Make) -> None:
+    text = (Path(__file__).parents[2] / "docs/methods/classical.md").read_text(encoding="utf-8")
+    shared = {"n_clusters", "features", "device", "random_state"}
+    for name, default in make().get_params().items():
+        row = re.compile(rf"\| [^|]*`{make.kind}`[^|]* \| `{name}` \| `{re.escape(repr(default))}` \|")
+        assert name in shared or row.search(text)

@@ -55,7 +55,12 @@ def test_a_value_of_another_kind_is_refused_with_the_name(text: str, default: An
 
 # Each is refused with exit code 2 before any image is read or any folder made.
 REFUSED = {
-    ("--method", "kmeans", "--epochs", "3"): "--epochs is not an option of --method kmeans, which has n_init=10",
+    (
+        "--method",
+        "kmeans",
+        "--epochs",
+        "3",
+    ): "--epochs is not an option of --method kmeans, which has init='k-means++', n_init=10",
     (
         "--method",
         "kmeans",

@@ -31,7 +31,7 @@ def test_figures_near_those_of_the_paper_are_bold_and_others_are_not(renderer: M
         "seconds": 3.0, "command": "c", "machine": "m", "date": "d", "commit": "a",
     }  # fmt: skip
     text = renderer.page([row, row | {"features": "centred", "acc": 0.3}])
-    assert "| AC-Link | .201 / .545 | **.201 / .545** | .300 / .545 | 3 |" in text
+    assert "| AC-Link | .201 / .545 | **.201 / .545** | .300 / .545 | – | 3 |" in text
     assert "1 of 1 figures of methods without anything random" in text.replace("\n", " ")
 
 
@@ -47,6 +47,28 @@ def test_a_whole_series_is_compared_with_the_same_figure_as_its_leading_term_and
     assert "1 of 1 figures of methods without anything random" in text.replace("\n", " ")
 
 
+def test_of_several_seeds_the_median_stands_with_the_range_and_counts_once(renderer: ModuleType) -> None:
+    row = {
+        "set": "cmu-pie", "method": "SC-ST", "features": "unit", "nmi": 0.58, "random": True,
+        "seconds": 3.0, "command": "c", "machine": "m", "date": "d", "commit": "a",
+    }  # fmt: skip
+    text = renderer.page([row | {"acc": acc, "seed": seed} for seed, acc in enumerate([0.35, 0.29, 0.28])])
+    assert "| SC-ST † | .293 / .581 | **.290 / .580 (.280–.350)** | – | – | 3 |" in text
+    assert "and 1 of 1 of the random ones" in text.replace("\n", " ")
+
+
+def test_k_means_as_uploaded_is_compared_with_that_of_the_table_and_as_published_with_nothing(
+    renderer: ModuleType,
+) -> None:
+    row = {
+        "set": "cmu-pie", "features": "unit", "acc": 0.25, "nmi": 0.55, "random": True,
+        "seconds": 3.0, "command": "c", "machine": "m", "date": "d", "commit": "a", "seed": 0,
+    }  # fmt: skip
+    text = renderer.page([row | {"method": "K-means, as uploaded"}, row | {"method": "NMF-LP, as published"}])
+    assert "| K-means, as uploaded † | .246 / .549 | **.250 / .550** | – | – | 3 |" in text
+    assert "| NMF-LP, as published † | – | .250 / .550 | – | – | 3 |" in text
+
+
 def test_a_set_that_the_paper_does_not_have_is_said_to_be_one(renderer: ModuleType) -> None:
     row = {
         "set": "orl", "method": "AC-PIC", "features": "unit", "acc": 0.7, "nmi": 0.88, "random": False,
@@ -54,7 +76,7 @@ def test_a_set_that_the_paper_does_not_have_is_said_to_be_one(renderer: ModuleTy
     }  # fmt: skip
     text = renderer.page([row])
     assert "Not a set of the paper." in text
-    assert "| AC-PIC | – | .700 / .880 | – | 3 |" in text
+    assert "| AC-PIC | – | .700 / .880 | – | – | 3 |" in text
     assert "0 of 0 figures" in text
 
 

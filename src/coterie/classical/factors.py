@@ -1,6 +1,7 @@
 """NMF-LP: non-negative factors of the images, alike for images that are neighbours."""
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -18,7 +19,29 @@ CHUNK = 4096
 TINY = 1e-12
 
 
-class LocalityNMF(Rival):
+class NonNegative(Rival):
+    """Base of methods by non-negative factors: features below zero are refused."""
+
+    pairs_all = False
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        return tags
+
+    def _group(self, features: np.ndarray) -> np.ndarray:
+        if features.min() < 0:
+            raise ConfigError(
+                f"Negative values in data: {self.kind} takes features of at least 0; give --features pixels"
+            )
+        return self._group_shares(features.astype(np.float64))
+
+    @abstractmethod
+    def _group_shares(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) labels of ``rows`` (n, d) float64, none below zero."""
+
+
+class LocalityNMF(NonNegative):
     """Locality preserving non-negative matrix factorisation of Cai et al. (IJCAI 2009), NMF-LP in JULE's tables.
 
     Every image is a sum of ``n_factors`` non-negative parts (None: as many as clusters), by generalised
@@ -32,7 +55,6 @@ class LocalityNMF(Rival):
     """
 
     kind = "nmf-lp"
-    pairs_all = False
 
     def __init__(
         self,
@@ -63,16 +85,8 @@ class LocalityNMF(Rival):
         check_whole("n_neighbors", self.n_neighbors)
         check_whole("n_rounds", self.n_rounds)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
-        return tags
-
-    def _group(self, features: np.ndarray) -> np.ndarray:
-        if features.min() < 0:
-            raise ConfigError("Negative values in data: nmf-lp takes features of at least 0; give --features pixels")
-        shares = self._shares(features.astype(np.float64))
-        return kmeans_labels(shares, self.n_clusters, self.random_state)
+    def _group_shares(self, rows: np.ndarray) -> np.ndarray:
+        return kmeans_labels(self._shares(rows), self.n_clusters, self.random_state)
 
     def _shares(self, rows: np.ndarray) -> np.ndarray:
         """(n, f): how much of each part is in each image, the parts each with the sum 1."""

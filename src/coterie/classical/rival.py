@@ -8,6 +8,7 @@ import warnings
 from abc import abstractmethod
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import eigsh
 from sklearn.cluster import KMeans as SklearnKMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -31,6 +32,7 @@ class Rival(Clusterer):
     n_clusters: int
     random_state: int | None
     pairs_all: bool = True  # whether memory grows with the square of the number of images
+    instead: str = "sc-ls, kmeans or gdl"  # for more images
 
     def check_parameters(self) -> None:
         check_n_clusters(self.n_clusters)
@@ -41,12 +43,15 @@ class Rival(Clusterer):
     def _group(self, features: np.ndarray) -> np.ndarray:
         """(n,) a label for each row of ``features`` (n, d) float32, at most ``n_clusters`` different ones."""
 
+    def _holds_pairs(self) -> bool:
+        return self.pairs_all
+
     def _check_count(self, n: int) -> None:
         super()._check_count(n)
-        if self.pairs_all and n > MOST_PAIRED:
+        if self._holds_pairs() and n > MOST_PAIRED:
             raise ConfigError(
                 f"{self.kind} compares every two images, {8e-9 * n**2:,.0f} GB for {n:,}: it takes at most "
-                f"{MOST_PAIRED:,}; take sc-ls, kmeans or gdl"
+                f"{MOST_PAIRED:,}; take {self.instead}"
             )
 
     def _fit_features(self, features: np.ndarray) -> None:
@@ -96,11 +101,20 @@ def normalised(affinity: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     return affinity
 
 
-def top_eigenvectors(matrix: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+def normalised_sparse(affinity: csr_matrix, degrees: np.ndarray) -> csr_matrix:
+    """The same of a sparse ``affinity``."""
+    roots = 1 / np.sqrt(np.maximum(degrees, np.finfo(float).tiny))
+    affinity.data *= np.repeat(roots, np.diff(affinity.indptr))
+    affinity.data *= roots[affinity.indices]
+    return affinity
+
+
+def top_eigenvectors(matrix: np.ndarray | csr_matrix, k: int, rng: np.random.Generator) -> np.ndarray:
     """(n, k) eigenvectors of the symmetric ``matrix`` (n, n) to its largest eigenvalues, the largest first."""
-    n = len(matrix)
+    n = matrix.shape[0]
     if n <= DENSE or k >= n - 1:
-        vectors = np.linalg.eigh(matrix)[1][:, -k:]
+        dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+        vectors = np.linalg.eigh(dense)[1][:, -k:]
     else:
         values, vectors = eigsh(matrix, k, which="LA", v0=rng.normal(size=n))
         vectors = vectors[:, np.argsort(values)]

@@ -1,4 +1,4 @@
-"""Spectral rivals that compare every two images: SC-NJW, SC-ST and N-Cuts, as JULE's tables have them."""
+"""Spectral rivals that compare every two images: SC-NJW and SC-ST, as JULE's tables have them."""
 
 import warnings
 from abc import abstractmethod
@@ -21,7 +21,7 @@ STARTS, ROUNDS = 50, 10  # of the k-means of SC-ST
 
 
 class Spectral(Rival):
-    """Base of the three: ``_rows`` are the images in the space of the eigenvectors, (n, k) of length 1."""
+    """Base of these and of N-Cuts: ``_rows`` are the images in the space of the eigenvectors, (n, k) of length 1."""
 
     def __init__(
         self,
@@ -110,36 +110,6 @@ class SelfTuningSpectral(Spectral):
         return min(runs, key=lambda run: run[0])[1]
 
 
-class NormalizedCuts(Spectral):
-    """Normalized cuts of Shi and Malik (2000), with the discretisation of Yu and Shi (2003): N-Cuts in JULE's tables.
-
-    Affinity exp(-(d^2 / s)^2) with s a twentieth of the largest squared distance, 0 below 1e-6; one is added to each
-    degree and a half to the diagonal; the k largest eigenvectors over the roots of the degrees; rows of length 1,
-    turned until each lies near an axis, which is its cluster. As uploaded: the fourth power of the distance in the
-    affinity.
-    n_clusters, random_state, features, device: as ``SpectralNJW``. At most 20,000 images.
-    """
-
-    kind = "n-cuts"
-
-    def _rows(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        affinity = sq_distances(features)
-        scale = 0.05 * affinity.max() or 1.0
-        affinity /= scale
-        np.square(affinity, out=affinity)
-        np.negative(affinity, out=affinity)
-        np.exp(affinity, out=affinity)
-        affinity[affinity < 1e-6] = 0.0
-        degrees = affinity.sum(axis=1) + 1.0
-        affinity.flat[:: len(affinity) + 1] += 0.5
-        vectors = top_eigenvectors(normalised(affinity, degrees), self.n_clusters, rng)
-        return unit_rows(vectors / np.sqrt(degrees)[:, None])
-
-    def _group(self, features: np.ndarray) -> np.ndarray:
-        rng = np.random.default_rng(self.random_state)
-        return discretised(self._rows(features, rng), rng)
-
-
 def orthogonal_rows(rows: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """(k, d): a row at random, then again and again the one whose largest |cosine| to those chosen is smallest."""
     chosen = [int(rng.integers(len(rows)))]
@@ -149,28 +119,6 @@ def orthogonal_rows(rows: np.ndarray, k: int, rng: np.random.Generator) -> np.nd
         chosen.append(int(closeness.argmin()))
     found: np.ndarray = rows[chosen]
     return found
-
-
-def discretised(rows: np.ndarray, rng: np.random.Generator, most: int = 20) -> np.ndarray:
-    """(n,) the axis each of ``rows`` (n, k), of length 1, lies nearest to once they are turned to lie near axes."""
-    n, k = rows.shape
-    turn = np.zeros((k, k))
-    turn[:, 0] = rows[rng.integers(n)]
-    closeness = np.zeros(n)
-    for j in range(1, k):
-        closeness += np.abs(rows @ turn[:, j - 1])
-        turn[:, j] = rows[closeness.argmin()]
-    labels, before = np.zeros(n, np.int64), np.inf
-    for _ in range(most):
-        labels = (rows @ turn).argmax(axis=1)
-        pulled = np.zeros((k, k))
-        np.add.at(pulled, labels, rows)
-        left, values, right = np.linalg.svd(pulled)
-        cut = 2 * (n - values.sum())
-        if abs(cut - before) < np.finfo(float).eps:
-            break
-        before, turn = cut, right.T @ left.T
-    return labels
 
 
 def _few_rounds(rows: np.ndarray, centres: np.ndarray) -> tuple[float, np.ndarray]:
