@@ -46,6 +46,22 @@ def test_each_answer_is_summed_up_and_so_is_what_the_runs_chose() -> None:
     assert summary["answers"]["rc"]["ari"] == spread([0.1, 0.15, 0.125])
 
 
+def test_the_trainings_of_all_runs_are_summed_up_and_shown_together() -> None:
+    one = {"head": 0.9, "linkage": 1.0, "run-1": 0.3, "run-3": 0.6}
+    other = {"head": 0.5, "linkage": 0.5, "run-2": 0.7, "run-3": 0.1, "last": 0.0}
+    summary = summarise(recipe(), [record(0, "head", **one), record(1, "head", **other)])
+    assert summary["each_training"] == {
+        "n": 6, "acc": spread([0.9, 0.3, 0.6, 0.5, 0.7, 0.1]), "nmi": spread([0.45, 0.15, 0.3, 0.25, 0.35, 0.05]),
+        "ari": spread([0.225, 0.075, 0.15, 0.125, 0.175, 0.025]),
+    }  # fmt: skip
+    assert [line[0] for line in table(summary)[1::3]] == ["head *", "linkage", "last", "each training"]
+    assert table(summary)[-3] == ["each training", "ACC", "6", "0.100", "0.550", "0.900", "0.517", "0.286"]
+
+
+def test_where_each_run_is_one_training_nothing_is_said_of_trainings() -> None:
+    assert "each_training" not in summarise(recipe(), [record(0, "head", head=0.5, linkage=0.6)])
+
+
 def test_a_summary_tells_time_memory_machine_versions_commit_and_each_run() -> None:
     summary = summarise(recipe(), [record(0, "a", a=1.0), record(1, "a", a=0.5)])
     assert summary["seconds"] == spread([10, 20])

@@ -18,9 +18,13 @@ def renderer() -> ModuleType:
 
 
 def told(accuracies: list[float]) -> Row:
-    runs = [dict.fromkeys(("acc", "nmi", "ari", "legacy_purity"), acc) for acc in accuracies]
+    runs = [
+        {"acc": acc, "nmi": acc, "ari": acc**2, "legacy_purity": acc / 2, "legacy_nmi": acc / 4, "legacy_ari": acc / 5}
+        for acc in accuracies
+    ]
     return {
-        "spread": {score: spread(accuracies) for score in runs[0]}, "chosen": runs[0], "linkage": runs[0], "runs": runs,
+        "spread": {score: spread([run[score] for run in runs]) for score in runs[0]},
+        "chosen": runs[0], "linkage": runs[0], "runs": runs,
         "alternatives": [2], "correlation_with_ari": {"wasserstein": 0.5, "entropy": None},
     }  # fmt: skip
 
@@ -66,8 +70,9 @@ def test_the_page_and_its_plot_are_those_of_the_json(renderer: ModuleType) -> No
 def test_a_row_says_how_many_runs_found_all_of_it_and_which_one_was_chosen(renderer: ModuleType) -> None:
     text = renderer.page(studies(runs=[training([1.0, 0.4, 0.9996])]))
     row = cells(text, "| `artifact-mnist-test`, 10,000")
-    assert row[3:8] == ["3", ".400, 1.000, 1.000", "2", "1.000 / 1.000 / 1.000", "1.000"]
-    assert row[9:] == ["run 2", "10"]
+    acc, ari = ".400, 1.000, 1.000", ".160, .999, 1.000"
+    assert row[3:8] == ["3", f"{acc}; {acc}; {ari}", "2", "1.000 / 1.000 / 1.000", "1.000"]
+    assert row[8:] == [".500 / .250 / .200", "run 2", "10"]
     assert cells(text, "| `artifact-mnist-test` |")[2:4] == ["0.50", "–"]
     assert text.count("Not measured yet") == 4
 

@@ -53,6 +53,30 @@ def test_a_folder_becomes_a_run_with_the_answers_of_every_run(finished: tuple[Pa
     assert "answer head: " in done.out
 
 
+def test_with_known_classes_the_spread_of_the_runs_is_kept_printed_shown_and_evaluated_again(
+    finished: tuple[Path, Done], coterie: Command
+) -> None:
+    run, done = finished
+    about = info(run)["answers"]
+    own = [row["scores"] for row in about["answers"] if row["name"] == "head" or row["name"].startswith("run-")]
+    assert len(own) == 2
+    for name in ("accuracy", "nmi_geometric", "nmi_arithmetic", "ari"):
+        values, spread = [scores[name] for scores in own], about["scores_of_runs"][name]
+        assert [spread[which] for which in ("min", "median", "max")] == pytest.approx(
+            [min(values), sum(values) / 2, max(values)], abs=1e-6
+        )
+    lowest, middle, highest = (about["scores_of_runs"]["accuracy"][which] for which in ("min", "median", "max"))
+    line = next(line for line in done.out.splitlines() if line.startswith("of its runs, the lowest"))
+    assert f"accuracy {lowest:.3f} {middle:.3f} {highest:.3f}, " in line
+    assert "How well the 2 trainings match the known classes" in (run / "page.html").read_text(encoding="utf-8")
+    again = coterie("evaluate", run, "--classes", "folders")
+    table = {words[0]: words[1:] for line in again.out.splitlines() if (words := line.split())}
+    assert again.out.splitlines()[-5].split() == ["of", "its", "runs", "min", "median", "max"]
+    assert table["accuracy"] == [f"{value:.4f}" for value in (lowest, middle, highest)]
+    scores = json.loads(coterie("evaluate", run, "--classes", "folders", "--json").out)
+    assert scores["scores_of_runs"] == about["scores_of_runs"]
+
+
 def test_the_page_has_the_curves_of_the_training(finished: tuple[Path, Done]) -> None:
     from coterie.report.training import training_data
 

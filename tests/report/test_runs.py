@@ -48,6 +48,17 @@ def test_the_runs_stand_side_by_side_with_what_is_to_be_said_of_them(tmp_path: P
     assert found["nmi"][0] == ["1.000", "0.500", "0.250"]
 
 
+def test_scores_of_the_trainings_stand_with_them_where_classes_were_known(tmp_path: Path) -> None:
+    spreads = {"accuracy": {"min": 0.25, "median": 0.5, "max": 1.0, "mean": 0.6, "sd": None}, "ari": {"min": 0.0}}
+    run = opened(tmp_path, answers={**ANSWERS, "scores_of_runs": spreads})
+    found = runs_words(run)
+    assert found is not None
+    assert found["scores"] == [
+        ["Accuracy (ACC)", "0.250", "0.500", "1.000"], ["Adjusted Rand index (ARI)", "0.000", "–", "–"],
+    ]  # fmt: skip
+    assert "How well the 3 trainings match the known classes" in write_page(run).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("answers", [None, {"answers": []}, {**ANSWERS, "runs": ANSWERS["runs"][:1]}, {"runs": "many"}])
 def test_a_run_without_several_trainings_says_nothing_of_them(answers: Any, tmp_path: Path) -> None:
     assert runs_words(opened(tmp_path, answers=answers)) is None
@@ -78,6 +89,7 @@ def test_the_page_has_both(tmp_path: Path) -> None:
     run = opened(tmp_path, generated())
     text = write_page(run).read_text(encoding="utf-8")
     assert "The runs side by side" in text
+    assert "match the known classes" not in text
     assert "groups by something else" in text
     assert text.count('src="data:image/png;base64,') == 3
     plain = make_run(tmp_path / "plain", IMAGES, LABELS)

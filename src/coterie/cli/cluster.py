@@ -178,14 +178,14 @@ def run(job: Job, noted: list[dict[str, str]]) -> None:
             _check(job, store)
             _meet_others()
             _group(job, writer, store, training)
-            scores = writer.write(job, store, training)
+            info = writer.write(job, store, training)
             _meet_others()
     except BaseException:
         if is_new:
             with suppress(OSError):  # it holds what was finished
                 job.out.rmdir()
         raise
-    _summary(job, scores, time.perf_counter() - began, len(noted))
+    _summary(job, info, time.perf_counter() - began, len(noted))
 
 
 def run_beside(job: Job) -> None:
@@ -290,13 +290,16 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def _summary(job: Job, scores: dict[str, Any] | None, seconds: float, n_notes: int) -> None:
+def _summary(job: Job, info: dict[str, Any], seconds: float, n_notes: int) -> None:
     import numpy as np
 
     sizes = np.bincount(job.model.labels_)
     shown = ", ".join(f"{size:,}" for size in sizes[:12]) + (", ..." if len(sizes) > 12 else "")
     say(f"sizes: {shown}")
-    if scores is not None:
+    if (scores := info.get("scores")) is not None:
         say("scores: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items() if isinstance(value, float)))
+    if runs := info.get("answers", {}).get("scores_of_runs"):
+        cells = (f"{name} {own['min']:.3f} {own['median']:.3f} {own['max']:.3f}" for name, own in runs.items())
+        say("of its runs, the lowest, the median and the highest: " + ", ".join(cells))
     notes = f", with {_counted(n_notes, 'note')}" if n_notes else ""
     say(f"done in {seconds:.1f} s{notes}; the page: {(job.out / 'page.html').resolve()}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from coterie.cli.learned_parts import FILES, with_scores, write_learned_parts
 from coterie.cli.run_info import mark_info, run_info
-from coterie.cli.scoring import known_classes, score
+from coterie.cli.scoring import known_classes, score, spread_of_runs
 from coterie.cli.training_folder import TENSORBOARD, TrainingFolder
 from coterie.files.atomic import remove_leftovers, write_json, write_npy, write_npz
 from coterie.files.csv_files import write_csv
@@ -48,8 +48,8 @@ class RunWriter:
         yield
         self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - began
 
-    def write(self, job: Any, store: ImageStore, training: TrainingFolder) -> dict[str, Any] | None:
-        """Everything a run folder holds; the scores, when classes were given. ``training`` goes when it is whole."""
+    def write(self, job: Any, store: ImageStore, training: TrainingFolder) -> dict[str, Any]:
+        """Everything a run folder holds; what run.json says, times aside. ``training`` goes when it is whole."""
         # only now: a run that fails before has not touched the one it replaces
         self.begin(mark_info(job, store, self.folder))
         model = job.model
@@ -68,7 +68,7 @@ class RunWriter:
         training.finish()
         self._write_info_and_page(info)
         training.remove()
-        return info.get("scores")
+        return info
 
     def _write_info_and_page(self, info: dict[str, Any]) -> None:
         from coterie.report.page import write_page
@@ -124,5 +124,6 @@ def scored(info: dict[str, Any], model: Any, names: list[str], classes: str) -> 
     found: dict[str, Any] = {"scores": score(model.labels_, known) | counts}
     if "answers" in info:
         scores = {name: score(answer.labels, known) for name, answer in model.answers_.items()}
-        found["answers"] = with_scores(info["answers"], scores)
+        runs = spread_of_runs(scores)
+        found["answers"] = with_scores(info["answers"], scores) | ({"scores_of_runs": runs} if runs else {})
     return found

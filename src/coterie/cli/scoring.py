@@ -1,6 +1,7 @@
 """Scores of a run against known classes."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,24 @@ import numpy as np
 
 from coterie.errors import ClassesWarning, ConfigError
 
+OF_RUNS = ("accuracy", "nmi_geometric", "nmi_arithmetic", "ari")
+
 
 def score(labels: np.ndarray, known: np.ndarray) -> dict[str, Any]:
     """The scores of ``labels`` (n,) against the classes ``known`` (n,), of the images whose class is not -1."""
     from coterie.metrics import score_all
 
     return dict(score_all(known[known >= 0], labels[known >= 0]))
+
+
+def spread_of_runs(answers: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """min, median, max, mean and sd of ACC, NMI and ARI over the trainings that a method compared, by the scores of its
+    ``answers``; empty for a method that trains once.
+    """
+    from coterie.evidence.summary import runs_in, spread
+
+    runs = runs_in(answers)
+    return {name: spread([scores[name] for scores in runs]) for name in OF_RUNS} if runs else {}
 
 
 def known_classes(names: list[str], classes: str) -> tuple[np.ndarray, dict[str, int]]:

@@ -11,6 +11,7 @@ from coterie.errors import ConfigError
 from coterie.evidence.recipe import SCORES, Recipe
 
 FORMAT, FORMAT_VERSION = "coterie reproduction", 1
+CHOSEN_RUN, OTHER_RUN = "head", "run-"  # how an answer begins that is one of several trainings
 DIGITS = 6  # after the point, in the summary; a seed's record has all of them
 
 Record = Mapping[str, Any]
@@ -31,14 +32,24 @@ def spread(values: Sequence[float]) -> dict[str, float | None]:
     }
 
 
+def runs_in(answers: Mapping[str, Mapping[str, float]]) -> list[Mapping[str, float]]:
+    """The scores of each training of a method that trains several times: of its ``answers``, "head" is that of the
+    chosen one and "run-2" that of another. Empty for a method that trains once.
+    """
+    others = [name for name in answers if name.startswith(OTHER_RUN)]
+    return [answers[name] for name in (CHOSEN_RUN, *others)] if others else []
+
+
 def summarise(recipe: Recipe, records: Sequence[Record]) -> dict[str, Any]:
     """The summary of at least one record, in the order given: ``selected`` is the answer that each run chose itself,
-    without classes; ``answers`` is each answer by its name, in the runs that gave it.
+    without classes; ``answers`` is each answer by its name, in the runs that gave it. Where the method trains several
+    times in a run, ``each_training`` is all of those, of all runs.
 
     It holds no path and no text of a warning, so that it can be published as it is.
     """
     names = dict.fromkeys(name for record in records for name in record["answers"])
     by_name = {name: [record["answers"][name] for record in records if name in record["answers"]] for name in names}
+    trainings = [scores for record in records for scores in runs_in(record["answers"])]
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -52,6 +63,7 @@ def summarise(recipe: Recipe, records: Sequence[Record]) -> dict[str, Any]:
         "chosen": dict(Counter(record["chosen"] for record in records)),
         "selected": _spreads([record["scores"] for record in records]),
         "answers": {name: _spreads(scores) for name, scores in by_name.items()},
+        **({"each_training": _spreads(trainings)} if trainings else {}),
         "seconds": spread([record["seconds"] for record in records]),
         "peak_memory_gb": _largest(records, "peak_memory_gb"),
         "peak_gpu_memory_gb": _largest(records, "peak_gpu_memory_gb"),
@@ -68,15 +80,16 @@ def table(summary: Mapping[str, Any]) -> list[list[str]]:
     """The summary for people: a header, then a line for each score of each answer.
 
     ``*`` marks the answer that was chosen without labels. Where runs chose different ones, ``selected *`` has lines of
-    its own.
+    its own. The trainings of a run stand together: which of them is the second says nothing.
     """
     lines = [["answer", "score", "n", "min", "median", "max", "mean", "sd"]]
     chosen = list(summary["chosen"])
     if len(chosen) > 1:
         lines += _lines("selected *", summary["selected"])
     for name, spreads in summary["answers"].items():
-        lines += _lines(f"{name} *" if chosen == [name] else name, spreads)
-    return lines
+        if not name.startswith(OTHER_RUN):
+            lines += _lines(f"{name} *" if chosen == [name] else name, spreads)
+    return lines + (_lines("each training", summary["each_training"]) if "each_training" in summary else [])
 
 
 def _spreads(scores: Sequence[Mapping[str, float]]) -> dict[str, Any]:

@@ -60,7 +60,8 @@ from coterie.training.settings import MAY_CHANGE
 NEXT_SEED = 1_000_003  # run i begins at random_state + i times this
 PENALTY, ETA = 100.0, 10.0  # of a critic with one head
 STAIRS, SHORTEST = 30, 1000  # 900,000 iterations are 30 stairs of 30,000; the shortest of the paper (ORL) has 1,000
-CODE_FROM, LEARN_FROM = 1 / 3, 0.3  # of the iterations: the code doubles its steps; a learned prior begins to move
+N_CLASS = {"paper": 4, "code": 2}  # of a schedule, at first
+CODE_AT, LEARN_FROM = 3, 0.3  # after a third of the iterations the code doubles its steps; from .3 on a prior may move
 ANSWERS = ("head", "linkage")
 NOT_LEARNED = ("choose", "checkpoint", "cuda_graph")  # what may differ when a training goes on
 CHOICES = {
@@ -86,8 +87,8 @@ class UDC(Clusterer):
         width: maps of the first convolution of critic and classifier, of the last but one of the generator; 64 (paper).
         n_noise: numbers in z, 128 (code). The authors' advice where groups are simple is to take fewer.
         n_critic: critic updates in an iteration, 5 (paper).
-        n_class: classifier updates in an iteration, 4 (paper).
-        schedule: "paper" keeps them; "code" doubles both after a third of the iterations (and starts from n_class=2).
+        n_class: classifier updates in an iteration: "auto" is 4 (paper), and 2 at first with schedule="code".
+        schedule: "paper" keeps both; "code" doubles them after a third of the iterations, as the official code does.
         penalty: lambda of Eq. 5: "auto" is 100 for one head (paper) and 10 for ten (code), which are the same loss.
         eta: weight of the entropy at first: "auto" is 10 for one head (paper) and 1 for ten (code).
         gamma: factor of eta at every stair, 1.2 (paper).
@@ -147,7 +148,7 @@ class UDC(Clusterer):
         width: int = 16,
         n_noise: int = 32,
         n_critic: int = 5,
-        n_class: int = 4,
+        n_class: int | str = "auto",
         schedule: str = "paper",
         penalty: float | str = "auto",
         eta: float | str = "auto",
@@ -210,12 +211,12 @@ class UDC(Clusterer):
         check_n_clusters(self.n_clusters)
         if self.n_clusters == 1:
             raise ConfigError("n_clusters is 1, and UDC learns by telling clusters apart; ask for 2 or more")
-        for name in ("iterations", "n_runs", "width", "n_critic", "n_class", "critic_heads"):
+        for name in ("iterations", "n_runs", "width", "n_critic", "critic_heads"):
             check_whole(name, getattr(self, name))
         check_whole("batch_size", self.batch_size, least=2)
         for name in ("n_noise", "random_state"):
             check_whole(name, getattr(self, name), least=0)
-        for name in ("tau", "every", "choose"):
+        for name in ("n_class", "tau", "every", "choose"):
             if getattr(self, name) != "auto":
                 check_whole(name, getattr(self, name), or_else=' or "auto"')
         for name in ("penalty", "eta"):
@@ -241,8 +242,18 @@ class UDC(Clusterer):
 
     def counts(self, iteration: int) -> tuple[int, int]:
         """N_critic and N_class at ``iteration``, from 0."""
-        times = 2 if self.schedule == "code" and iteration >= CODE_FROM * self.iterations else 1
-        return times * self.n_critic, times * self.n_class
+        times = 1 if iteration < self.doubles_at() else 2
+        n_class = N_CLASS[self.schedule] if isinstance(self.n_class, str) else int(self.n_class)
+        return times * self.n_critic, times * n_class
+
+    def doubles_at(self) -> int:
+        """The first iteration, from 0, with twice the steps; ``iterations`` where there is none."""
+        return -(-self.iterations // CODE_AT) if self.schedule == "code" else self.iterations
+
+    def of_same_counts(self, iterations: range) -> list[range]:
+        """``iterations`` whole, or in two where the steps double between them."""
+        cut = min(max(self.doubles_at(), iterations.start), iterations.stop)
+        return [part for part in (range(iterations.start, cut), range(cut, iterations.stop)) if part]
 
     def stair(self) -> int:
         """Iterations in which eta stays the same."""
@@ -281,7 +292,8 @@ class UDC(Clusterer):
                         shares = all_shares(run, parts.slow.answering, self.n_runs, store)
                         run.values["moments"].append(plain(taken(run, parts, store, epoch * every, shares)))
                 iterations = range(epoch * every, min(self.iterations, (epoch + 1) * every))
-                self._learn(run, parts, store, iterations, graphed)
+                for alike in self.of_same_counts(iterations):
+                    self._learn(run, parts, store, alike, graphed)
                 self._log(run, parts, probe)
             self.training_ = run.history
             return self._conclude(run, parts, store)
@@ -289,7 +301,7 @@ class UDC(Clusterer):
     def _learn(
         self, run: Run, parts: Parts, store: ImageStore, iterations: range, graphed: GraphedIterations | None
     ) -> None:
-        """The ``iterations`` of an epoch; a batch holds the real images of one of them."""
+        """``iterations`` of the same counts; a batch holds the real images of one of them."""
         signed, change = is_signed(store.shape), self._change(parts, store)
         n_critic, n_class = self.counts(iterations.start)
         size = n_critic * self.batch_size

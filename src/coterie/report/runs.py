@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from coterie.files.run_folder import RunFolder
+from coterie.report.scores import MEANINGS
 
 # Figure of a row -> its column, in this order; what a row has beyond them stands in run.json alone.
 COLUMNS = {
@@ -18,8 +19,8 @@ SMALLEST = 32  # pixels a generated image is wide on the page, by whole factors
 
 
 def runs_words(run: RunFolder) -> dict[str, Any] | None:
-    """``columns``, ``rows`` (number, figures as text, notes) and ``nmi`` (rows of text, or empty) of the trainings in
-    run.json; None when there are not several.
+    """``columns``, ``rows`` (number, figures as text, notes), ``nmi`` and ``scores`` (rows of text, each possibly none)
+    of the trainings in run.json; None when there are not several.
     """
     told = run.info.get("answers")
     rows = told.get("runs") if isinstance(told, dict) else None
@@ -38,6 +39,7 @@ def runs_words(run: RunFolder) -> dict[str, Any] | None:
             for row in rows
         ],
         "nmi": [[_text(value) for value in line] for line in told.get("nmi") or []],
+        "scores": _scores(told.get("scores_of_runs")),
     }  # fmt: skip
 
 
@@ -62,6 +64,17 @@ def _strip(images: np.ndarray, factor: int) -> dict[str, Any]:
     picture.save(file, "PNG")
     width = picture.width * factor
     return {"image": b64encode(file.getvalue()).decode("ascii"), "width": width, "height": height * factor}
+
+
+def _scores(spreads: Any) -> list[list[str]]:
+    """The name of each score with its lowest, median and highest over the trainings."""
+    if not isinstance(spreads, dict):
+        return []
+    return [
+        [MEANINGS.get(key, (key, ""))[0], *(_text(spread.get(name)) for name in ("min", "median", "max"))]
+        for key, spread in spreads.items()
+        if isinstance(spread, dict)
+    ]
 
 
 def _note(row: dict[str, Any], chosen: Any, others: list[Any]) -> str:
