@@ -60,8 +60,8 @@ def _predict(run: Path, path: str, out: Path, features: Path | None, workers: in
     if rows_of is not None:
         check_images_of(rows_of, store.names, path)
     assignment = model.place(store)
-    rows = zip(store.names, assignment.labels.tolist(), assignment.confidence.tolist(), strict=True)
-    lines = ([escape_name(name), label, f"{share:.4f}"] for name, label, share in rows)
+    placed = zip(store.names, assignment.labels.tolist(), assignment.confidence.tolist(), strict=True)
+    lines = ([escape_name(name), label, f"{share:.4f}"] for name, label, share in placed)
     write_csv(out, ["path", "label", "confidence"], lines)
     if store.skipped or _skipped_path(out).exists():  # an old list must not stand beside new labels
         write_csv(_skipped_path(out), ["path", "reason"], [[escape_name(s.name), s.reason] for s in store.skipped])
