@@ -172,6 +172,16 @@ def test_blur_leaves_the_images_it_spares_to_the_bit() -> None:
     assert same.float().mean() == pytest.approx(0.5, abs=0.04)
 
 
+def test_noise_is_that_of_a_loop_over_the_same_draws() -> None:
+    images = colours(6)
+    ours = Noise((0.02, 0.3))(images, Draws(6, CPU, generator(5)))
+    draws = Draws(6, CPU, generator(5))
+    deviations, normal = draws.uniform((0.02, 0.3)).tolist(), draws.normal(images.shape[1:])
+    for image, result, deviation, own in zip(images, ours, deviations, normal, strict=True):
+        for before, after, number in zip(image.flatten(), result.flatten(), own.flatten(), strict=True):
+            assert float(after) == pytest.approx(min(max(float(before) + deviation * float(number), 0), 1), abs=1e-6)
+
+
 def test_noise_has_the_deviation_of_each_images_draw() -> None:
     images = torch.full((400, 1, 30, 30), 0.5)
     result = Augmentation((Noise((0.02, 0.08)),))(images, generator())

@@ -45,6 +45,8 @@ def test_a_folder_becomes_a_run_with_page_model_answers_and_snapshots(finished: 
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert {"together", "left_out", "upper", "lower", "effective"} <= lines[-1].keys()
     assert "by dac\n" in done.out
+    assert about["taken"]["augment"]["name"] == "dac-mnist"
+    assert "augment dac-mnist: grey images up to 64 px are varied as in the authors' script for MNIST" in done.err
 
 
 def test_the_run_can_be_read_and_places_new_images(finished: tuple[Path, Done], photos: Path, coterie: Command) -> None:

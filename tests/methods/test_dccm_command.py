@@ -38,6 +38,8 @@ def test_a_folder_becomes_a_run_with_page_model_answers_and_snapshots(finished: 
     with np.load(run / "answers.npz", allow_pickle=False) as answers:
         assert set(answers.files) == {"head", "linkage"}
     assert "found 3 groups by dccm\n" in done.out
+    assert info(run)["taken"]["augment"]["name"] == "marks"
+    assert "augment marks: grey images up to 64 px are taken for marks" in done.err
 
 
 def test_the_page_follows_the_share_of_sure_images_and_of_linked_pairs(finished: tuple[Path, Done]) -> None:

@@ -37,6 +37,8 @@ def test_a_folder_becomes_a_run_with_page_model_and_both_answers(finished: tuple
     with np.load(run / "answers.npz", allow_pickle=False) as answers:
         assert set(answers.files) == {"head", "linkage"}
     assert "found 3 groups by gatcluster\n" in done.out
+    assert info(run)["taken"]["augment"]["name"] == "marks"
+    assert "augment marks: grey images up to 64 px are taken for marks" in done.err
     about = info(run)["answers"]
     assert {answer["name"] for answer in about["answers"]} == {"head", "linkage"}
     assert all("scores" in answer for answer in about["answers"])

@@ -87,7 +87,16 @@ def test_every_epoch_logs_what_shows_whether_the_head_lives(model: TCC) -> None:
         assert sum(record["sizes"]) == 120
         assert {"loss", "loss_instance", "kl", "loss_cluster", "effective", "images_per_second"} <= record.keys()
     assert ["taught" in record for record in model.training_] == [False] * 4 + [True, False] * 2
-    assert all("changed" in record for record in model.training_[1:])
+    assert all("changed" in record and 0 <= record["agreement"] <= 1 for record in model.training_[1:])
+    assert [record["queue_filled"] for record in model.training_] == [1.0] * 8, "60 rows, and 96 keys an epoch"
+    assert all(record["queue_age"] == 60 / 32 for record in model.training_)
+
+
+def test_a_queue_that_is_longer_than_an_epoch_is_filled_and_ages_with_the_epochs() -> None:
+    records = fitted(queue_size=240).training_
+    assert [record["queue_filled"] for record in records] == [96 / 240, 192 / 240, 1.0]
+    assert [record["queue_age"] for record in records] == [3, 6, 7.5]
+    assert "queue_age" not in fitted(epochs=1, queue_size=0).training_[0]
 
 
 def test_there_is_a_cloud_for_every_look_at_the_linkage_and_one_for_the_end(model: TCC) -> None:

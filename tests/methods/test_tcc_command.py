@@ -60,6 +60,19 @@ def test_a_folder_of_colour_photos_becomes_a_run_with_three_answers(finished: tu
     assert "found 3 groups by tcc\n" in done.out
 
 
+def test_the_run_says_which_trunk_and_augmentation_it_took_and_why(finished: tuple[Path, Done]) -> None:
+    run, done = finished
+    small = "images of 12 x 16 pixels are small, and five convolutions learn them on a CPU"
+    trunk = f"{small}; resnet18 and resnet34 can more"
+    augment = "cropped, mirrored and recoloured, a colour photo still shows the same thing"
+    assert f"trunk small: {trunk}\naugment mice: {augment}\n" in done.err
+    assert info(run)["taken"] == {
+        "trunk": {"name": "small", "because": trunk}, "augment": {"name": "mice", "because": augment},
+    }  # fmt: skip
+    page = (run / "page.html").read_text(encoding="utf-8")
+    assert f"Its trunk is small: {trunk}. The images it learned from were varied as the preset mice says" in page
+
+
 def test_run_json_says_how_the_answer_was_come_to(finished: tuple[Path, Done]) -> None:
     about = info(finished[0])
     assert about["method"] == "tcc"
@@ -81,6 +94,7 @@ def test_the_page_follows_whether_the_head_lives_and_shows_the_moments_of_the_li
     assert found is not None
     titles = {curve["title"] for curve in found["curves"]}
     assert {"Loss instance", "Loss cluster", "Kl", "Max pi", "Entropy each", "Entropy mean", "Taught"} <= titles
+    assert {"Images in a cluster", "Agreement with the epoch before (NMI)", "Queue filled", "Queue age"} <= titles
     assert [cloud["title"] for cloud in found["clouds"]] == ["epoch 4", "epoch 6", "at the end"]
     page = (finished[0] / "page.html").read_text(encoding="utf-8")
     assert "it went through them 8 times" in page

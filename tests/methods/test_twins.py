@@ -125,6 +125,39 @@ def test_the_terms_of_a_step_are_those_of_loops_over_its_own_embeddings() -> Non
     torch.testing.assert_close(step.terms, torch.tensor(expected), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kl", ["sample", "marginal"])
+def test_the_bound_of_a_step_is_that_of_loops_with_an_images_own_rows_left_out(kl: str) -> None:
+    net, _, memory = pieces()
+    twin = EMATwin(net.double(), 0.9)
+    memory.images.push(normalize(VIEWS[1, 0, :, :D], dim=1), IDS[0].roll(1))  # every image has a row of its own
+    memory.images.keys, memory.clusters.keys = memory.images.keys.double(), memory.clusters.keys.double()
+    own = memory.images.ids[None] == IDS[0][:, None]
+    assert own.any(1).all()
+    assert not own.all(1).any()
+    o = Objective(K, gumbel=False, tau=0.4, tau_c=0.6, beta=0.7, alpha=0.0, kl=kl)
+    views, known = (VIEWS[0, 0].double(), VIEWS[0, 1].double()), Known(IDS[0], IDS[0] * 0 - 1)
+    quiet = torch.zeros(1, BATCH, K, dtype=torch.float64)
+    first, second = net(views[0], quiet), twin(views[1], quiet)
+    pi = first.log_pi.exp()
+    kls = [plain.kl_to_uniform(row) for row in (pi if kl == "sample" else pi.mean(0)[None]).tolist()]
+
+    def bound(is_negative: list[list[bool]]) -> float:
+        """Eq. 3 with its sign turned, in Python's own numbers."""
+        rows, keys = memory.images.keys.tolist(), second.v[0].tolist()
+        images = plain.instance_loss(first.v[0].tolist(), keys, rows, is_negative, o.tau)
+        return sum(images) / BATCH + o.beta * sum(kls) / len(kls)
+
+    def found(**changes: bool) -> float:
+        step = twin_contrast(net, twin, views, known, memory, replace(o, **changes), torch.Generator())
+        assert step.loss.dtype == torch.float64
+        return float(step.loss.detach())
+
+    everything = [[True] * len(memory.images)] * BATCH
+    assert found() == pytest.approx(bound((~own).tolist()), rel=1e-12)
+    assert found(mask_own=False) == pytest.approx(bound(everything), rel=1e-12)
+    assert abs(bound(everything) - bound((~own).tolist())) > 1e-3
+
+
 def test_an_empty_queue_takes_the_other_keys_of_the_batch_for_negatives() -> None:
     net, twin, memory = pieces(images=0)
     views = (VIEWS[0, 0], VIEWS[0, 1])

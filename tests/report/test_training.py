@@ -49,9 +49,24 @@ def test_every_figure_gets_a_chart_and_those_that_matter_come_first() -> None:
 
 
 def test_what_is_no_number_is_left_out_and_no_chart_is_empty() -> None:
-    rows = records(2, stage=["a", "b"], sizes=[[1], [2]], collapse=[True, False], bad=[None, None], odd=[None, 2])
+    rows = records(
+        2,
+        stage=["a", "b"],
+        sizes=[["x"], []],
+        shares=[[1], [2]],
+        collapse=[True, False],
+        bad=[None, None],
+        odd=[None, 2],
+    )
     rows[0]["huge"] = float("inf")
     assert list(charts(rows)) == ["Loss", "Odd"]
+
+
+def test_the_sizes_of_the_clusters_are_drawn_by_the_largest_the_median_and_the_smallest() -> None:
+    chart = charts(records(3, sizes=[[60, 0, 0, 0], [30, 20, 10, 0], None]))["Images in a cluster"]
+    values = {line["name"]: line["values"] for line in chart["lines"]}
+    assert values == {"Largest": [60, 30, None], "Median": [0, 15, None], "Smallest": [0, 0, None]}
+    assert chart["log"] is False, "an empty cluster has no logarithm"
 
 
 def test_the_number_of_clusters_is_a_staircase_and_absent_when_it_never_moves() -> None:
@@ -124,6 +139,18 @@ def test_the_training_is_told_in_words(tmp_path: Path) -> None:
     assert sf["scores"] == ["0.750", "0.500", "0.250"]
     assert sf["meaning"] == "the groups that the training itself ended with"
     assert robust["chosen"] is True
+
+
+def test_the_page_says_what_was_taken_for_images_like_these_and_why(tmp_path: Path) -> None:
+    taken = {"trunk": {"name": "small", "because": "small images"}, "augment": {"name": "mice", "because": "photos"}}
+    learned = words(made(tmp_path, records=records(2), info={"taken": taken}))["learned"]
+    varied = "The images it learned from were varied as the preset mice says: photos."
+    assert learned["taken"] == f"Its trunk is small: small images. {varied}"
+
+
+@pytest.mark.parametrize("odd", [None, "text", {"trunk": "small"}, {"other": {"name": "x"}}, []])
+def test_an_odd_entry_of_what_was_taken_is_passed_over(tmp_path: Path, odd: Any) -> None:
+    assert words(made(tmp_path, records=records(2), info={"taken": odd}))["learned"]["taken"] == ""
 
 
 def test_answers_without_scores_or_figures_are_told_alone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from coterie.errors import CheckpointError, ConfigError
 from coterie.training.checkpoint import Checkpoints
-from coterie.training.clusters import ClusterWatch
+from coterie.training.clusters import ClusterWatch, agreement
 from coterie.training.guard import LossGuard, all_finite
 from coterie.training.memory_estimate import estimate_memory, free_memory, states_per_weight
 from coterie.training.plain import from_plain, tensor_bytes, to_plain
@@ -133,6 +133,26 @@ def test_the_watch_counts_clusters_and_changes() -> None:
     assert watch.labels(np.r_[1, np.arange(1, 40) % 4], 4)["changed"] == pytest.approx(1 / 40)
     assert watch.labels(np.arange(20) % 4, 4).keys() == {"nonempty", "effective"}
     assert watch.counts([2.5, 2.5, 0.0], 3)["effective"] == pytest.approx(2.0)
+
+
+def test_the_watch_tells_clusters_that_only_have_other_ids_from_other_clusters() -> None:
+    watch, labels = ClusterWatch(), np.arange(40) % 4
+    watch.labels(labels, 4)
+    renamed = watch.labels((labels + 1) % 4, 4)
+    assert (renamed["changed"], renamed["agreement"]) == (1.0, pytest.approx(1.0))
+    assert watch.labels(np.arange(40) // 20, 4)["agreement"] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_agreement_of_two_epochs_is_the_nmi_of_the_scores(seed: int) -> None:
+    from coterie.metrics import nmi
+
+    random = np.random.default_rng(seed)
+    before, now = random.integers(0, 7, 200), random.integers(0, 7 - seed, 200)
+    now[:100] = before[:100] // 2
+    assert agreement(before, now, 7) == pytest.approx(nmi(before, now), abs=1e-12)
+    one = np.zeros(200, np.int64)
+    assert [agreement(*pair, 7) for pair in ((one, one), (one, now), (now, one))] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("labels", [[0, 5], [-1, 0], [], [[0]]])

@@ -32,6 +32,8 @@ def run_info(job: Any, store: ImageStore, folder: Path) -> dict[str, Any]:
     }
     if hasattr(model, "merges_"):
         info["linkage"] = linkage_info(model)
+    if taken := getattr(model, "taken_", None):
+        info["taken"] = {parameter: own._asdict() for parameter, own in taken.items()}
     if (choice := getattr(model, "choice_", None)) is not None:
         info["choice"] = _choice(choice)
     if getattr(model, "answers_", None):

@@ -70,7 +70,7 @@ PRESETS: dict[str, Augmentation] = {
 
 
 class Choice(NamedTuple):
-    """The name of a preset, and the sentence that says why."""
+    """The name of a preset, and why, as a sentence without its full stop."""
 
     name: str
     because: str

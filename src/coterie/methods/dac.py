@@ -41,6 +41,7 @@ from coterie.methods.pairs import Thresholds
 from coterie.methods.runs import embed, run_of
 from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
 from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
+from coterie.methods.taken import Taken, taken, tell
 from coterie.nets.label_network import LabelNetwork, Shape
 from coterie.nets.valid_conv import DAC_PUBLISHED, dac_layout
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
@@ -117,6 +118,7 @@ class DAC(Clusterer):
         tensorboard: write the figures for TensorBoard too.
 
     Attributes:
+        taken_: the augmentation that was taken, and why; not saved.
         answers_: "head" and "linkage", each labels and confidence.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         training_: one record per epoch: loss and its terms, upper and lower, together and left_out (shares of pairs),
@@ -234,12 +236,23 @@ class DAC(Clusterer):
         """What "auto" means in this variant."""
         return resolved(self.variant, self.get_params(deep=False))
 
+    def taken_for(self, shape: tuple[int, int, int]) -> dict[str, Taken]:
+        """The augmentation of images of ``shape`` (c, h, w), and why this."""
+        automatic = "dac", f"images above {SMALL} px are varied as in the authors' scripts for STL-10 and ImageNet-10"
+        if max(shape[1:]) <= SMALL and shape[0] == 1:
+            automatic = "dac-mnist", f"grey images up to {SMALL} px are varied as in the authors' script for MNIST"
+        elif max(shape[1:]) <= SMALL:
+            automatic = "dac-cifar", f"colour images up to {SMALL} px are varied as in the authors' scripts for CIFAR"
+        return {"augment": taken(self.augment, automatic)}
+
     def thresholds(self, epoch: int) -> Thresholds:
         """u and l in ``epoch``, from 0; with ``pairs="all"`` l is u."""
         return thresholds_at(epoch / self.epochs, self._settings())
 
     def _describe_new(self, X: Any) -> np.ndarray:
         store = self._open_to_train(X)
+        self.taken_ = self.taken_for(store.shape)
+        tell(self.taken_)
         embedding = self._train(store)
         self.n_features_in_ = embedding.shape[1]
         return embedding
@@ -333,9 +346,7 @@ class DAC(Clusterer):
         return parts
 
     def _augmentation(self, store: ImageStore) -> Augmentation:
-        channels, *sides = store.shape
-        small = "dac-mnist" if channels == 1 else "dac-cifar"
-        return preset((small if max(sides) <= SMALL else "dac") if self.augment == "auto" else self.augment)
+        return preset(self.taken_for(store.shape)["augment"].name)
 
     def _answer(self, run: Run, network: LabelNetwork, store: ImageStore) -> np.ndarray:
         """The embedding (n, d + K), and the head that reads it."""

@@ -41,7 +41,17 @@ from coterie.methods.pair_sampling import SAMPLERS
 from coterie.methods.runs import embed, run_of
 from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
 from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
-from coterie.nets.dccm_net import TAPS, DCCMNet, DCCMTrunk, Probabilities, dccm_layout, is_small, n_features_for
+from coterie.methods.taken import Taken, taken, tell
+from coterie.nets.dccm_net import (
+    LARGEST_SMALL,
+    TAPS,
+    DCCMNet,
+    DCCMTrunk,
+    Probabilities,
+    dccm_layout,
+    is_small,
+    n_features_for,
+)
 from coterie.nets.discriminator import WIDTH, PairDiscriminator
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 from coterie.training.batches import Batch
@@ -114,6 +124,7 @@ class DCCM(Clusterer):
         tensorboard: write the figures for TensorBoard too.
 
     Attributes:
+        taken_: the augmentation that was taken, and why; not saved.
         answers_: "head" and "linkage", each labels and confidence.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         training_: one record per epoch: the terms of the loss, ``confident`` (share of images that are sure),
@@ -237,6 +248,15 @@ class DCCM(Clusterer):
         own = self.get_params(deep=False)
         return Objective(**{name: own[name] for name in Objective.__dataclass_fields__})
 
+    def taken_for(self, shape: tuple[int, int, int]) -> dict[str, Taken]:
+        """The augmentation of images of ``shape`` (c, h, w), and why this."""
+        automatic: tuple[str, str] = preset_for(shape)
+        if automatic[0] != "marks" and is_small(shape):
+            automatic = "dac-cifar", f"images up to {LARGEST_SMALL} px are varied as in the authors' code for CIFAR"
+        elif automatic[0] != "marks":
+            automatic = "dac", f"above {LARGEST_SMALL} px there is no code of the authors, and this is milder"
+        return {"augment": taken(self.augment, automatic)}
+
     def architecture(self, shape: tuple[int, int, int]) -> dict[str, Any]:
         """What the network of images of ``shape`` (c, h, w) is built from, up to the deep feature."""
         layers = dccm_layout(shape, int(self.maps)) if self.layers == "auto" else self.layers
@@ -249,6 +269,8 @@ class DCCM(Clusterer):
 
     def _describe_new(self, X: Any) -> np.ndarray:
         store = self._open_to_train(X)
+        self.taken_ = self.taken_for(store.shape)
+        tell(self.taken_)
         embedding = self._train(store)
         self.n_features_in_ = embedding.shape[1]
         return embedding
@@ -306,11 +328,7 @@ class DCCM(Clusterer):
         return Parts(net, bare, told_apart, by_logits, optimizer, figures)
 
     def _augmentation(self, store: ImageStore) -> Augmentation:
-        if self.augment != "auto":
-            return preset(self.augment)
-        if preset_for(store.shape).name == "marks":
-            return preset("marks")
-        return preset("dac-cifar" if is_small(store.shape) else "dac")
+        return preset(self.taken_for(store.shape)["augment"].name)
 
     def _look(self, run: Run, epoch: int, figures: CorrelationFigures) -> None:
         """What the epoch's line and its snapshot say."""

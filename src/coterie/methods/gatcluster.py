@@ -38,6 +38,7 @@ from coterie.methods.self_figures import SelfFigures
 from coterie.methods.self_targets import Targets, Weights, make_targets, total_loss
 from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
 from coterie.methods.snapshots import Snapshot, plain, shown, snapshot
+from coterie.methods.taken import Taken, taken, tell
 from coterie.nets.attention import GAUSSIANS, GaussianAttentionNet, LabelFeatures
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 from coterie.training.batches import Batch
@@ -117,6 +118,7 @@ class GATCluster(Clusterer):
         tensorboard: write the figures for TensorBoard too.
 
     Attributes:
+        taken_: the augmentation that was taken, and why; not saved.
         answers_: "head" and "linkage", each labels and confidence.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         training_: one record per epoch: loss and its parts, max_share, entropy_mean (at most log K), guarded (share of
@@ -221,6 +223,8 @@ class GATCluster(Clusterer):
 
     def _describe_new(self, X: Any) -> np.ndarray:
         store = self._open_to_train(X)
+        self.taken_ = self.taken_for(store.shape)
+        tell(self.taken_)
         embedding = self._train(store)
         self.n_features_in_ = embedding.shape[1]
         return embedding
@@ -249,6 +253,13 @@ class GATCluster(Clusterer):
         self.snapshots_ = [Snapshot(**saved) for saved in run.values["snapshots"]]
         self.extractor_ = TrainedNetwork(parts.bare.features, architecture, run.device)
         return embedding
+
+    def taken_for(self, shape: tuple[int, int, int]) -> dict[str, Taken]:
+        """The augmentation of images of ``shape`` (c, h, w), and why this."""
+        automatic: tuple[str, str] = preset_for(shape)
+        if automatic[0] != "marks":
+            automatic = "gatcluster", "photos are varied as in the authors' script for STL-10"
+        return {"augment": taken(self.augment, automatic)}
 
     def architecture(self, shape: tuple[int, int, int]) -> dict[str, Any]:
         """What the network from images of ``shape`` (c, h, w) to a_o is built from."""
@@ -322,9 +333,7 @@ class GATCluster(Clusterer):
         return torch.cat([views.pooled for views in seen]).cpu().numpy()
 
     def _augmentation(self, shape: tuple[int, int, int]) -> Augmentation:
-        if self.augment != "auto":
-            return preset(self.augment)
-        return preset("marks" if preset_for(shape).name == "marks" else "gatcluster")
+        return preset(self.taken_for(shape)["augment"].name)
 
     def _fit_features(self, features: np.ndarray) -> None:
         shares = self.head_.shares(features)

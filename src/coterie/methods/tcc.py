@@ -43,8 +43,10 @@ from coterie.methods.settled import (
 )
 from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
 from coterie.methods.student import Student, teach_student
+from coterie.methods.taken import Taken, taken, tell
 from coterie.methods.twins import Known, Memory, Objective, Parts, twin_contrast
 from coterie.nets.heads import COMBINATIONS, PROJECTIONS, TwinHead
+from coterie.nets.resnet import trunk_for
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 from coterie.training.memory import EMATwin, Queue, unit
 from coterie.training.processes import first_warns, from_first
@@ -128,10 +130,12 @@ class TCC(Clusterer):
         tensorboard: write the figures for TensorBoard too.
 
     Attributes:
+        taken_: the trunk and the augmentation that were taken, by parameter, and why; not saved.
         answers_: "head", "linkage" and "student", each labels and confidence.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         training_: one record per epoch: loss and its terms, max_pi, entropy_each (of pi_i) and entropy_mean (of the
-            mean pi, at most log K), r_cosine between clusters (1: all the same), changed labels, sizes.
+            mean pi, at most log K), r_cosine between clusters (1: all the same), changed labels and their agreement
+            (NMI) with the epoch before, sizes, queue_filled and queue_age of Q_n.
         snapshots_: the embedding in three principal components when the linkage was asked, and at the end.
         embedding_: f, (n, D) float32 unit rows.
         prototypes_: mu, (K', D) unit rows of the clusters the head uses, in the order of its labels.
@@ -284,6 +288,8 @@ class TCC(Clusterer):
         with first_warns():
             store = self._open_to_train(X)
         self._check_batches(len(store))
+        self.taken_ = self.taken_for(store.shape)
+        tell(self.taken_)
         embedding = self._train(store)
         self.n_features_in_ = embedding.shape[1]
         return embedding
@@ -307,6 +313,7 @@ class TCC(Clusterer):
                     self._look(run, epoch, parts, store)
                 self._learn(run, epoch, parts, store)
                 run.log(**parts.figures.take(), sizes=parts.figures.sizes(self.n_clusters))
+                run.log(**parts.memory.figures(min(self.batch_size, len(store))))
                 run.watch_clusters(parts.figures.labels, self.n_clusters)
             embedding = embed(run, parts.answering(self.encoder).encoder, store)
         self.training_ = run.history
@@ -315,6 +322,10 @@ class TCC(Clusterer):
         self.prototypes_ = unit(answering.prototypes.detach()).cpu().numpy()
         self.extractor_ = TrainedNetwork(answering.encoder, architecture, run.device)
         return embedding
+
+    def taken_for(self, shape: tuple[int, int, int]) -> dict[str, Taken]:
+        """The trunk and the augmentation of images of ``shape`` (c, h, w), and why these."""
+        return {"trunk": taken(self.trunk, trunk_for(shape)), "augment": taken(self.augment, preset_for(shape))}
 
     def architecture(self, shape: tuple[int, int, int]) -> dict[str, Any]:
         """What the encoder of images of ``shape`` (c, h, w) is built from."""
@@ -410,7 +421,7 @@ class TCC(Clusterer):
         return by_optimizer if self.tau == "auto" else float(self.tau)
 
     def _augmentation(self, store: ImageStore) -> Augmentation:
-        return preset(preset_for(store.shape).name if self.augment == "auto" else self.augment)
+        return preset(self.taken_for(store.shape)["augment"].name)
 
     def _rate(self) -> float:
         by_optimizer = 1.0 if self.optimizer == "sgd" else 1e-3

@@ -55,6 +55,13 @@ class Memory:
         ids = torch.arange(len(r), device=r.device)
         self.clusters.push_shared(r, torch.where(present, ids, ABSENT))
 
+    def figures(self, b: int) -> dict[str, float]:
+        """Of Q_n, filled by ``b`` keys a step: queue_filled, the share of its rows that are keys, and queue_age, the
+        steps since the oldest was made (tcc.md section 17). Nothing where there is no queue."""
+        if not len(self.images):
+            return {}
+        return {"queue_filled": self.images.filled / len(self.images), "queue_age": self.images.filled / b}
+
 
 class Step(NamedTuple):
     """loss (); keys (b, d) and others (k, d) of the second view; present (k,) bool; what there is to log: log_pi (b, k)

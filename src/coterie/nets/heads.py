@@ -90,7 +90,7 @@ class TwinHead(nn.Module):
         f = self.encoder(x)
         # mixed precision is for the encoder: 1 / tau_q times a rounding error would be seen in pi
         with torch.autocast(x.device.type, enabled=False):
-            f = f.float()
+            f = f.to(torch.promote_types(f.dtype, torch.float32))
             log_pi = self.log_pi(f)  # Eq. 1
             c = ((log_pi + noise) / self.temperature).softmax(-1)  # Eq. 2
             return Assigned(f, log_pi, c, self.embed(f, c))

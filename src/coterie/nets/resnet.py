@@ -39,7 +39,7 @@ class Trunk(nn.Module):
 
 
 class TrunkChoice(NamedTuple):
-    """A name that ``build_trunk`` takes, and a sentence that says why."""
+    """A name that ``build_trunk`` takes, and why, as a sentence without its full stop."""
 
     name: str
     reason: str
@@ -56,10 +56,10 @@ def trunk_for(shape: Shape) -> TrunkChoice:
     if _stem_for(side) == "32":
         return TrunkChoice(
             "small",
-            f"images of {size} are small: five convolutions learn them on a CPU; resnet18 and resnet34 can more.",
+            f"images of {size} are small, and five convolutions learn them on a CPU; resnet18 and resnet34 can more",
         )
     return TrunkChoice(
-        "resnet18", f"images of {size} show more than five convolutions see; resnet34 is the papers' choice."
+        "resnet18", f"images of {size} show more than five convolutions see; resnet34 is the papers' choice"
     )
 
 

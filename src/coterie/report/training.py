@@ -22,7 +22,11 @@ KNOWN = (
     ("Clusters left", ("n_clusters",), True),
     ("Clusters in use", ("nonempty", "effective"), False),
     ("Share of labels that changed", ("changed",), False),
+    ("Images in a cluster", ("largest", "median", "smallest"), False),
+    ("Agreement with the epoch before (NMI)", ("agreement",), False),
 )
+SIZES = "sizes"  # a list, of which the largest, the median and the smallest are drawn
+SHARES = {"changed", "agreement"}  # between 0 and 1, where they are best seen
 # They say where an epoch stands or how fast it went.
 NO_CURVE = {"phase", "network", "epoch", "step", "seconds", "images_per_second", "linkage_seconds"}
 
@@ -52,6 +56,7 @@ def curves(records: list[Record]) -> list[dict[str, Any]]:
     """A dict for each chart: ``title``; ``epochs``, counted from 1; ``lines`` with ``name`` and ``values``, None where
     an epoch has none; ``steps``, whether a value holds until the next; ``log``, whether its scale is logarithmic.
     """
+    records = [_of_sizes(record) | record for record in records]
     drawn = evenly(range(len(records)), POINTS)
     epochs = [index + 1 for index in drawn]
     found = []
@@ -61,7 +66,7 @@ def curves(records: list[Record]) -> list[dict[str, Any]]:
         if not values or (steps and len(set(values)) < 2):
             continue
         lines = [{"name": _title(name), "values": own} for name, own in zip(names, of_each, strict=True)]
-        log = "changed" not in names and _is_wide(values, steps)  # a share is best seen between 0 and 1
+        log = not SHARES & set(names) and _is_wide(values, steps)
         found.append({"title": title, "epochs": epochs, "lines": lines, "steps": steps, "log": log})
     return found[:CURVES]
 
@@ -80,6 +85,13 @@ def _charts(records: list[Record]) -> list[tuple[str, list[str], bool]]:
     known = {name for _, names, _ in KNOWN for name in names}
     charts = [(title, [name for name in names if name in named], steps) for title, names, steps in KNOWN]
     return charts + [(_title(name), [name], False) for name in named if name not in known | NO_CURVE]
+
+
+def _of_sizes(record: Record) -> Record:
+    sizes = record.get(SIZES)
+    if not isinstance(sizes, list) or not sizes or not all(type(size) is int for size in sizes):
+        return {}
+    return {"largest": max(sizes), "median": float(np.median(sizes)), "smallest": min(sizes)}
 
 
 def _value(record: Record, name: str) -> float | None:

@@ -14,12 +14,14 @@ ANSWERS = {
     "linkage": "linkage on what was learned",
     "student": "a small network taught by the surest of the linkage",
 }
+# What was taken for a parameter, and the reason after a colon.
+TAKEN = {"trunk": "Its trunk is {}", "augment": "The images it learned from were varied as the preset {} says"}
 SCORES = {"accuracy": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
 
 
 def training_words(run: RunFolder, time: str) -> dict[str, Any] | None:
-    """``sentence``, ``clouds`` (what the clouds show, or ""), ``attention``, ``answers``, ``runs`` and ``drawn``; None
-    when nothing was learned.
+    """``sentence``, ``taken`` (trunk and augmentation, or ""), ``clouds`` (what the clouds show, or ""), ``attention``,
+    ``answers``, ``runs`` and ``drawn``; None when nothing was learned.
 
     ``time`` is how long the training took, in words.
     """
@@ -29,6 +31,7 @@ def training_words(run: RunFolder, time: str) -> dict[str, Any] | None:
     attention = _attention(run)
     return {
         "sentence": _sentence(run, time),
+        "taken": _taken(run.info.get("taken")),
         "clouds": _clouds(run),
         "attention": attention,
         "answers": answers,
@@ -53,6 +56,12 @@ def _sentence(run: RunFolder, time: str) -> str:
         f"A network learned what to compare the images by while it grouped them: it went through them {times}{took}. "
         "Each curve follows one figure from epoch to epoch; point at it to read it. All figures stand in "
     )
+
+
+def _taken(told: Any) -> str:
+    rows = told if isinstance(told, dict) else {}
+    known = ((text, row) for name, text in TAKEN.items() if isinstance(row := rows.get(name), dict))
+    return " ".join(f"{text.format(row.get('name', ''))}: {row.get('because', '')}." for text, row in known)
 
 
 def _clouds(run: RunFolder) -> str:

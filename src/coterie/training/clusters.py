@@ -1,4 +1,4 @@
-"""The watch over collapse: how many clusters are in use, and how many labels changed."""
+"""The watch over collapse: how many clusters are in use, and how far the labels are those of last time."""
 
 import warnings
 from collections.abc import Mapping
@@ -23,13 +23,15 @@ class ClusterWatch:
         self._low = 0
 
     def labels(self, labels: ArrayLike, k: int) -> dict[str, Any]:
-        """Figures of ``labels`` (n,), ids 0..k-1: nonempty, effective, and changed, the share unlike last time."""
+        """Figures of ``labels`` (n,), ids 0..k-1: nonempty, effective; changed, the share unlike last time; agreement,
+        the NMI with last time, which does not mind a cluster that has another id."""
         now = np.asarray(labels).astype(np.int64, copy=True)
         if now.ndim != 1 or not len(now) or now.min() < 0 or now.max() >= k:
             raise ConfigError(f"labels are (n,) ids from 0 to {k - 1}, not {now.shape} with other values.")
         figures = self.counts(np.bincount(now, minlength=k), k)
         if self._labels is not None and self._labels.shape == now.shape:
             figures["changed"] = float(np.mean(self._labels != now))
+            figures["agreement"] = agreement(self._labels, now, k)
         self._labels = now
         return figures
 
@@ -65,3 +67,19 @@ class ClusterWatch:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Puts back what ``state_dict`` gave."""
         self._labels, self._low = state["labels"], state["low"]
+
+
+def agreement(before: np.ndarray, now: np.ndarray, k: int) -> float:
+    """Normalised mutual information (geometric mean) of two groupings (n,) with ids 0..k-1; 1 where both are one group,
+    0 where one of them is."""
+    entropies = [_entropy(labels) for labels in (before, now)]
+    if min(entropies) == 0:
+        return float(entropies[0] == entropies[1])
+    shared = sum(entropies) - _entropy(before * k + now)
+    return min(max(shared / float(np.sqrt(entropies[0] * entropies[1])), 0.0), 1.0)
+
+
+def _entropy(ids: np.ndarray) -> float:
+    counts = np.unique(ids, return_counts=True)[1]
+    shares = counts / len(ids)
+    return 0.0 if len(counts) == 1 else float(-(shares * np.log(shares)).sum())

@@ -284,7 +284,7 @@ class Run:
         self._history.note(figures)
 
     def watch_clusters(self, labels: ArrayLike | torch.Tensor, k: int) -> dict[str, Any]:
-        """Logs nonempty, effective and changed of ``labels`` (n,), ids 0..k-1; once per epoch.
+        """Logs nonempty, effective, changed and agreement of ``labels`` (n,), ids 0..k-1; once per epoch.
 
         Gives a CollapseWarning when the effective number of clusters was below k / 2 for ``patience`` calls in a row.
         """
@@ -293,7 +293,7 @@ class Run:
         return figures
 
     def watch_counts(self, counts: ArrayLike | torch.Tensor, k: int) -> dict[str, Any]:
-        """As ``watch_clusters``, for ``counts`` (k,) of images or summed probabilities; without changed."""
+        """As ``watch_clusters``, for ``counts`` (k,) of images or summed probabilities; of these alone."""
         figures = self._watch.counts(on_host(counts), k)
         self.log(**figures)
         return figures
