@@ -1,5 +1,6 @@
 """UDC as a whole: trains, compares its runs, explains itself, saves, places new images, refuses what cannot be."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,23 @@ def test_a_run_alone_is_the_first_of_several() -> None:
         atol=1e-4,
     )
     assert "it is the only run" in one.assigned_because_
+
+
+@pytest.mark.parametrize("settings", [{}, {**EVERYTHING, "checkpoint": "last"}], ids=["plain", "everything"])
+def test_each_stacked_run_is_a_single_run_of_its_seed_on_the_same_real_images(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order of the real images is the training's and not a run's; all other random numbers are a run's own."""
+    stacked = train(None, **settings, n_runs=3)
+    monkeypatch.setattr(module, "run_of", partial(module.run_of, random_state=0))
+    for i, seed in enumerate(stacked.seeds(), 1):
+        one = train(None, **settings, n_runs=1, random_state=seed)
+        answer = stacked.answers_["head" if i == stacked.chosen_run_ else f"run-{i}"]
+        np.testing.assert_allclose(one.answers_["head"].confidence, answer.confidence, atol=1e-4)
+        for name in ("wasserstein", "penalty", "cross_entropy", "held_out", "entropy"):
+            own = [record[f"{name}_of_runs"][i - 1] for record in stacked.training_]
+            np.testing.assert_allclose([record[name] for record in one.training_], own, atol=1e-3, rtol=1e-3)
+        assert one.training_[0]["wasserstein"] != stacked.training_[0]["wasserstein_of_runs"][i % 3]
 
 
 def test_another_run_can_be_asked_to_answer(model: UDC) -> None:

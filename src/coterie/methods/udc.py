@@ -79,7 +79,8 @@ class UDC(Clusterer):
     Args:
         n_clusters: k, 2 to n.
         iterations: N, updates of the generator; 900,000 in the paper (30,000 on ORL).
-        n_runs: trainings with seeds of their own, all at once; the paper takes ten.
+        n_runs: trainings with seeds of their own, all at once and on the same batches of real images; the paper takes
+            ten.
         choose: the run that answers, 1 to n_runs, or "auto": the best in figures that need no labels.
         checkpoint: "last": runs answer as they are at the end (paper); "auto": each as it was at one of at most five
             moments of the second half, the best in the same figures.
@@ -237,7 +238,9 @@ class UDC(Clusterer):
             raise ConfigError(f"choose is {self.choose}, and there are {self.n_runs} runs; give 1 to {self.n_runs}")
 
     def seeds(self) -> list[int]:
-        """The seed of each run; alone, with its seed as ``random_state``, a run starts from the same networks."""
+        """The seed of each run. Alone, with its seed as ``random_state``, a run starts from the same networks and draws
+        the same noise and clusters; the order of the real images, which stacked runs share, is that of its own seed.
+        """
         return [(int(self.random_state) + NEXT_SEED * i) % 2**63 for i in range(self.n_runs)]
 
     def counts(self, iteration: int) -> tuple[int, int]:
