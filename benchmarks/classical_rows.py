@@ -42,6 +42,7 @@ METHODS = {
     "SC-NJW": ("sc-njw", {}),
     "SC-ST": ("sc-st", {}),
     "SC-LS": ("sc-ls", {}),
+    "SC-LS, 1,000 landmarks": ("sc-ls", {"n_landmarks": 1000}),  # what the authors of SC-LS have by default
     "N-Cuts": ("n-cuts", {}),
     "AC-Link": ("ac-link", {}),
     "AC-Link, squares": ("ac-link", {"distance": "squared"}),
