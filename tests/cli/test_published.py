@@ -59,8 +59,29 @@ def test_the_csv_has_everything_that_is_known() -> None:
 def test_ours_are_marked_in_the_csv_with_their_command() -> None:
     ours = [row for row in table_of("cmu-pie") if row["measured"] == "yes"]
     assert ours
-    assert all(row["command"].startswith("coterie reproduce ") for row in ours)
+    assert all(row["command"].startswith(("coterie reproduce ", "python benchmarks/")) for row in ours)
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\d, commit [0-9a-f]{7}\+?", row["where"]) for row in ours)
+    assert {row["table"] for row in ours} == {"jule-cmu-pie", "classical.json"}
     assert {row["measured"] for row in table_of("cifar-100-20")} == {"no"}
+
+
+def test_a_published_figure_says_whether_its_difference_from_ours_means_anything() -> None:
+    rows = table_of("cmu-pie", "--method", "AC-GDL")
+    ours = [row for row in rows if row["measured"] == "yes"]
+    assert {(row["method"], row["acc"]) for row in ours} == {
+        ("gdl, as published", "0.8421"),
+        ("gdl, as published", "0.3845"),
+    }
+    assert {row["against_ours"] for row in ours} == {""}
+    theirs = next(row for row in rows if row["acc"] == "0.842")
+    assert theirs["against_ours"] == (
+        "the same, .842 (gdl, as published, pixels with their mean image, classical.json); "
+        "differs, .385 (gdl, as published, pixels, classical.json)"
+    )
+    lines = run_here("published", "cmu-pie", "--method", "AC-GDL").out.splitlines()
+    with_mean, without = (next(line for line in lines if f" {acc} " in line)[0] for acc in (".842", ".385"))
+    assert any(f"the same, .842 ({with_mean}); differs, .385 ({without})" in line for line in lines)
+    assert sum("python benchmarks/classical_rows.py" in line and "commit" in line for line in lines) == 2
 
 
 def test_summaries_of_ones_own_can_be_shown(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from coterie.classical import CLASSICAL
 from coterie.errors import ConfigError
 from coterie.evidence.cells import Cell, Protocol, Score, Source
 from coterie.evidence.compare import (
+    LITERATURE,
     all_contradictions,
     cells_of,
     contradictions,
@@ -19,6 +21,8 @@ from coterie.evidence.compare import (
 from coterie.evidence.literature import published_cells, published_sets
 from coterie.evidence.measured import contradictions as own_contradictions
 from coterie.evidence.measured import measured_cells, read_summaries, shipped
+from coterie.evidence.studies import read_studies
+from coterie.methods import METHODS
 
 PROTOCOL = Protocol("all", "8 x 8", "median", 5, "none", "geometric", "pixels")
 SOURCE = Source("P", "c", "Table 1", "w", "a")
@@ -137,21 +141,41 @@ def test_unknown_sets_and_methods_are_told_with_what_there_is() -> None:
     assert {each.method for each in cells_of("mnist", [], "udc")} == {"UDC"}
 
 
-def test_the_measured_cells_that_come_with_the_package_are_those_of_the_summaries() -> None:
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("kmeans", {"kmeans", "K-means"}), ("K-means", {"kmeans", "K-means"}),
+        ("AC-GDL", {"gdl", "gdl, as published", "AC-GDL"}), ("gdl", {"gdl", "gdl, as published", "AC-GDL"}),
+        ("sc-ls", {"sc-ls", "SC-LS"}),
+    ],
+)  # fmt: skip
+def test_a_method_is_found_by_our_name_and_by_that_of_the_papers(asked: str, found: set[str]) -> None:
+    assert {each.method for each in cells_of("mnist-test", measured_cells(), asked)} == found
+
+
+def test_the_names_of_the_papers_are_those_of_their_tables_and_ours_are_methods() -> None:
+    printed = {each.method for each in published_cells()}
+    assert {name for names in LITERATURE.values() for name in names} <= printed
+    assert set(LITERATURE) <= {*CLASSICAL, *METHODS}
+
+
+def test_the_measured_cells_that_come_with_the_package_are_those_of_the_summaries_and_the_studies() -> None:
     """Fails after a measurement until ``python benchmarks/render_published.py`` has run."""
-    assert shipped() == read_summaries(RESULTS)
-    assert measured_cells() == measured_cells(RESULTS)
+    summaries = read_summaries(RESULTS)
+    assert shipped() == [*summaries, *read_studies(RESULTS.parent)]
+    assert measured_cells()[: len(summaries)] == measured_cells(RESULTS)
 
 
 def test_no_run_of_ours_is_impossible() -> None:
     sets = published_sets()
     for short in shipped():
         known = sets[short["set"]]
-        assert own_contradictions(short, known.n, known.classes) == [], short["recipe"]
+        assert own_contradictions(short, known.n, known.classes) == [], short["table"]
 
 
 def test_a_run_that_cannot_be_is_found() -> None:
     short = {"n_classes": 10, "runs": [[0.9, 0.9, 0.9], [0.906, 0.79, 0.733]]}
+    assert own_contradictions(short | {"runs": []}, 10_000, "equal") == []
     assert len(own_contradictions(short, 10_000, "equal")) == 1
     assert own_contradictions(short, 10_000, "unequal") == []
 

@@ -1,6 +1,7 @@
 """The bounds between ACC, ARI and NMI: published anchors, and searches that try to break them."""
 
-from itertools import pairwise
+from itertools import pairwise, permutations
+from math import comb, log, sqrt
 
 import numpy as np
 import pytest
@@ -77,6 +78,57 @@ def test_one_leaking_class_attains_the_largest_ari(k: int, n: int, moved: int) -
     table[0, 1] = moved
     classes, labels = as_groups(table)
     assert ari(classes, labels) == pytest.approx(ari_range(accuracy(classes, labels), k, n)[1], abs=1e-12)
+
+
+def every_table(k: int, n: int) -> np.ndarray:
+    """(tables, k, k): that of every labelling of k classes of n images by at most k clusters, each table once."""
+    labels = np.indices((k,) * (k * n)).reshape(k, n, -1)
+    tables = np.stack([(labels == cluster).sum(axis=1) for cluster in range(k)], axis=1)
+    return np.unique(tables.transpose(2, 0, 1), axis=0)
+
+
+def plain_scores(table: np.ndarray) -> tuple[float, float, float, float]:
+    """ACC over every naming, ARI over every two images, and NMI by the geometric and the arithmetic mean."""
+    k, total = len(table), table.sum()
+    acc = max(sum(table[i, name[i]] for i in range(k)) for name in permutations(range(k))) / total
+    pairs = [sum(comb(int(m), 2) for m in counts) for counts in (table.ravel(), table.sum(1), table.sum(0))]
+    both, of_classes, of_clusters = pairs
+    chance, most = of_classes * of_clusters / comb(int(total), 2), (of_classes + of_clusters) / 2
+    p = table / total
+    shared = sum(p[i, j] * log(p[i, j] / p[i].sum() / p[:, j].sum()) for i, j in zip(*np.nonzero(p), strict=True))
+    h_classes, h_clusters = (-sum(q * log(q) for q in p.sum(axis) if q > 0) for axis in (1, 0))
+    geometric = shared / sqrt(h_classes * h_clusters) if h_clusters > 0 else 0.0
+    return acc, (both - chance) / (most - chance), geometric, 2 * shared / (h_classes + h_clusters)
+
+
+SMALL = [(2, 2), (2, 3), (2, 4), (2, 5), (3, 2), (3, 3), (4, 2)]
+
+
+@pytest.mark.parametrize(("k", "n"), SMALL)
+def test_no_labelling_at_all_of_few_images_is_called_impossible(k: int, n: int) -> None:
+    tables = every_table(k, n)
+    assert len(tables) == comb(n + k - 1, k - 1) ** k  # each class spread in every way
+    for table in tables:
+        acc, own_ari, *nmis = plain_scores(table)
+        for own_nmi in nmis:
+            assert check_triple(acc, own_nmi, own_ari, k, n, rounding=1e-9).reasons == [], table
+            printed = (round(value, 3) for value in (acc, own_nmi, own_ari))
+            assert check_triple(*printed, k, n).reasons == [], table
+
+
+@pytest.mark.parametrize(("k", "n"), SMALL)
+def test_some_labelling_of_few_images_attains_each_end_that_is_said_to_be_attained(k: int, n: int) -> None:
+    found: dict[int, list[float]] = {}
+    for table in every_table(k, n):
+        acc, own_ari, *_ = plain_scores(table)
+        found.setdefault(round((1 - acc) * k * n), []).append(own_ari)
+    assert len(found) > 1
+    for errors, aris in found.items():
+        low, high = ari_range(1 - errors / (k * n), k, n)
+        if errors % (k * (k - 1)) == 0:  # whole images for errors in one cluster, and for evenly spread ones
+            assert min(aris) == pytest.approx(low, abs=1e-12)
+        if errors <= n:
+            assert max(aris) == pytest.approx(high, abs=1e-12)
 
 
 def table_ari(x: np.ndarray) -> float:

@@ -54,8 +54,8 @@ def _predict(run: Path, path: str, out: Path, features: Path | None, workers: in
         if not (run / "model").is_dir():
             raise RunFolderError(f"{run} has lost its model; make the run again")
     rows_of = run_at(str(features)) if features else None
-    rows = rows_of.path / EMBEDDING if rows_of else features
-    model = load(run, str(rows) if rows else None)
+    given = rows_of.path / EMBEDDING if rows_of else features
+    model = load(run, str(given) if given else None)
     store = open_images(path, options=model.image_options_, workers=worker_count(workers), progress=True)
     if rows_of is not None:
         check_images_of(rows_of, store.names, path)

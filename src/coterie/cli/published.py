@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from coterie.evidence.cells import Cell
     from coterie.evidence.compare import Group
 
-HEADER = ["", "method", "ACC", "NMI", "ARI", "source", "beware"]
+HEADER = ["", "method", "ACC", "NMI", "ARI", "against ours", "beware", "source"]
 COLUMNS = [
     "set", "method", "measured", "acc", "nmi", "ari", "acc_min", "acc_max", "nmi_min", "nmi_max", "ari_min", "ari_max",
     "classification", "verification", "split", "size", "statistic", "runs", "unlabelled", "nmi_mean", "input", "paper",
-    "table", "where", "reference", "flags", "notes", "impossible", "command",
+    "table", "where", "reference", "flags", "notes", "impossible", "against_ours",
+    "command",
 ]  # fmt: skip
 
 
@@ -70,7 +71,7 @@ def _show(name: str, found: Sequence["Group"]) -> None:
     if known:
         size = f"{known.n:,} images, " if known.n else ""
         say(f"{known.title} ({size}{known.k:,} classes, {known.classes} in size)")
-    lines = [HEADER, *(line for group in found for line in _lines(group))]
+    lines = [HEADER, *(line for group in found for line in _lines(group, found))]
     for line in _aligned(lines):
         say(line)
     say("protocols, of which only figures under one letter may be ranked:")
@@ -80,17 +81,19 @@ def _show(name: str, found: Sequence["Group"]) -> None:
         say(f"other images of this kind: {', '.join(known.see)}")
 
 
-def _lines(group: "Group") -> list[list[str]]:
+def _lines(group: "Group", found: Sequence["Group"]) -> list[list[str]]:
+    from coterie.evidence.against import said
     from coterie.evidence.compare import TRIPLE, contradictions, remarks, written
     from coterie.evidence.literature import published_sets
 
     lines = []
     for cell in group.cells:
         scores = [written(cell.scores.get(name), "-", cell.digits) for name in TRIPLE]
-        source = cell.command or f"{cell.source.paper}, {cell.source.table}"
+        at = f"{cell.source.paper}, {cell.source.table}"
+        source = f"{cell.command} ({cell.source.where})" if cell.command else at
         beware = "; ".join(remarks(cell, contradictions(cell, published_sets())))
         title = f"{cell.method} (ours)" if cell.command else cell.method
-        lines.append([group.letter, title, *scores, source, beware])
+        lines.append([group.letter, title, *scores, said(cell, found), beware, source])
     return lines
 
 
@@ -104,12 +107,14 @@ def _show_csv(cells: Sequence["Cell"]) -> None:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_record(cell) for cell in cells)
+    ours = [cell for cell in cells if cell.command]
+    writer.writerows(_record(cell, ours) for cell in cells)
     for line in buffer.getvalue().splitlines():
         say(line)
 
 
-def _record(cell: "Cell") -> list[object]:
+def _record(cell: "Cell", ours: Sequence["Cell"]) -> list[object]:
+    from coterie.evidence.against import against, sentence
     from coterie.evidence.cells import Score
     from coterie.evidence.compare import TRIPLE, contradictions
     from coterie.evidence.literature import published_sets
@@ -119,9 +124,13 @@ def _record(cell: "Cell") -> list[object]:
     further = [cell.scores.get(name, Score()).value for name in ("classification", "verification")]
     protocol, source = cell.protocol, cell.source
     impossible = " ".join(found.reason for found in contradictions(cell, published_sets()))
+    verdicts = [
+        sentence(one, f"{one.ours.method}, {one.ours.protocol.input}, {one.ours.source.table}")
+        for one in against(cell, ours)
+    ]
     return [
         cell.data_set, cell.method, "yes" if cell.command else "no", *(score.value for score in three), *ends, *further,
         protocol.split, protocol.size, protocol.statistic, protocol.runs or "", protocol.unlabelled, protocol.nmi,
         protocol.input, source.paper, source.table, source.where, source.cite, "; ".join(cell.flags),
-        "; ".join(cell.notes), impossible, cell.command or "",
+        "; ".join(cell.notes), impossible, "; ".join(verdicts), cell.command or "",
     ]  # fmt: skip

@@ -138,6 +138,7 @@ class Cell:
         notes: further sentences.
         digits: decimals that the shares were printed with.
         command: what makes the figure again; None for a published one.
+        random: whether another seed would give another figure; True where that is not known.
     """
 
     data_set: str
@@ -149,3 +150,4 @@ class Cell:
     notes: tuple[str, ...] = ()
     digits: int = 3
     command: str | None = None
+    random: bool = True

@@ -10,6 +10,12 @@ from coterie.evidence.cells import Cell, ImageSet, Protocol, Score
 from coterie.evidence.literature import published_cells, published_sets
 from coterie.metrics import Feasibility, check_triple
 
+# Ours -> as the papers call it; SC and NMF of the later tables quote the same two papers as these.
+LITERATURE = {
+    "kmeans": ("K-means",), "gdl": ("AC-GDL",), "sc-st": ("SC-ST", "SC"), "nmf-lp": ("NMF-LP", "NMF"),
+    "jule": ("JULE", "JULE-RC"),
+}  # fmt: skip
+FAMILIES = {name.casefold(): ours for ours, names in LITERATURE.items() for name in names}
 TRIPLE = ("acc", "nmi", "ari")
 SLACK = 0.005  # for classes of nearly equal size; those of MNIST move the smallest ARI at ACC .984 by .0015
 LEVELS = {"value": "", "low": "minima", "high": "maxima"}
@@ -41,7 +47,8 @@ class Contradiction(NamedTuple):
 
 
 def cells_of(name: str, measured: Iterable[Cell], method: str | None = None) -> list[Cell]:
-    """The cells of the set, ours first; ``method`` is a part of the name of the methods wanted, in any case.
+    """The cells of the set, ours first; ``method`` is a part of the name of the methods wanted, in any case, or a name
+    that ``LITERATURE`` has for them.
 
     Raises ConfigError when there is no such set, or no such method on it.
     """
@@ -51,11 +58,21 @@ def cells_of(name: str, measured: Iterable[Cell], method: str | None = None) -> 
         raise ConfigError(
             f"there is no figure on a set {name!r}; `coterie published --list` names the sets that have one"
         )
-    chosen = [cell for cell in found if method is None or method.lower() in cell.method.lower()]
+    chosen = [cell for cell in found if method is None or _is_called(cell.method, method)]
     if not chosen:
         methods = ", ".join(dict.fromkeys(cell.method for cell in found))
         raise ConfigError(f"no method on {name} has {method!r} in its name; there are {methods}")
     return chosen
+
+
+def family(method: str) -> str:
+    """Our name of a method where we have one, else its own in small letters; what stands after a comma is left out."""
+    base = method.partition(",")[0].strip().casefold()
+    return FAMILIES.get(base, base)
+
+
+def _is_called(method: str, wanted: str) -> bool:
+    return wanted.casefold() in method.casefold() or family(method) == family(wanted)
 
 
 def set_of(name: str) -> ImageSet | None:

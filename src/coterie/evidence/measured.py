@@ -1,7 +1,8 @@
-"""Our own figures as cells: of the summaries that ``coterie reproduce --summary`` writes.
+"""Our own figures as cells: of the summaries that ``coterie reproduce --summary`` writes, and of the studies.
 
-What stands in docs/results/recipes comes with the package as ``measured.json``, shortened: a record for each summary.
-``python benchmarks/render_published.py`` writes it anew.
+What stands in docs/results/recipes, and in the files of ``evidence.studies`` beside it, comes with the package as
+``measured.json``, shortened: a record for each summary and each setting of a study. ``python
+benchmarks/render_published.py`` writes it anew.
 """
 
 import json
@@ -13,21 +14,22 @@ from typing import Any
 from coterie.errors import ConfigError
 from coterie.evidence.cells import Cell, Protocol, Score, Source
 from coterie.evidence.recipe import SCORES
+from coterie.evidence.studies import USUAL, random_method
 from coterie.evidence.summary import read_summary
 from coterie.metrics import check_triple
 
 Short = dict[str, Any]
-CITE = "measured here; docs/results/recipes"
-EXACT = 1e-6  # rounding of the scores in a summary
+CITE = "measured here; docs/results"
+ROUNDING = 5e-5  # of the scores in the rows of a study; those in a summary have more digits
 
 
 def measured_cells(folder: Path | None = None) -> list[Cell]:
-    """A cell for each of our summaries: median, lowest and highest over its runs of the answer chosen without classes.
+    """A cell for each of our records: median, lowest and highest over its runs of the answer chosen without classes.
 
-    ``folder`` holds summaries (``*.json``); None takes those that came with the package. Raises ConfigError when the
+    ``folder`` holds summaries (``*.json``); None takes what came with the package. Raises ConfigError when the
     folder has no summary, or a file in it is none.
     """
-    return [_cell(short) for short in (shipped() if folder is None else read_summaries(folder))]
+    return [cell_of(short) for short in (shipped() if folder is None else read_summaries(folder))]
 
 
 def shipped() -> list[Short]:
@@ -50,17 +52,22 @@ def shortened(summary: Mapping[str, Any]) -> Short:
     """What a reader of published figures needs of a summary."""
     recipe, data = summary["recipe"], summary["data"]
     _, c, h, w = data["shape"]
+    label, given = _label(recipe["method"]), _input(summary)
     return {
-        "recipe": recipe["name"],
+        "table": recipe["name"],
+        "command": f"coterie reproduce {recipe['name']}",
         "set": data["set"],
         "n_classes": data["n_classes"],
-        "method": recipe["method"]["name"],
+        "method": label,
         "description": recipe["description"],
         "size": f"{h} x {w}" if c == 1 else f"{h} x {w} x {c}",
-        "input": _input(summary),
+        "input": given,
+        "random": random_method(label, given),
+        **USUAL,
         "date": summary["dates"][-1],
         "commit": (summary["commits"][-1] or "no commit")[:7],
         "scores": {name: [summary["selected"][name][end] for end in ("median", "min", "max")] for name in SCORES},
+        "n_runs": len(summary["runs"]),
         "runs": [[run["scores"][name] for name in SCORES] for run in summary["runs"]],
     }
 
@@ -70,30 +77,40 @@ def contradictions(short: Short, n: int, classes: str) -> list[str]:
 
     ``n`` images in classes that are ``classes`` ("equal" ...) in size: the bounds for ARI and NMI need equal ones.
     """
+    found: list[str] = []
+    if not short["runs"]:  # no triples
+        return found
     each = n // short["n_classes"] if classes == "equal" else None
-    found = []
     for acc, nmi, ari in short["runs"]:
         others = (nmi, ari) if classes == "equal" else (None, None)
-        found += check_triple(acc, others[0], others[1], short["n_classes"], each, rounding=EXACT).reasons
+        found += check_triple(acc, others[0], others[1], short["n_classes"], each, rounding=ROUNDING).reasons
     return found
 
 
-def _cell(short: Short) -> Cell:
-    n_runs = len(short["runs"])
+def cell_of(short: Short) -> Cell:
+    """The record as a cell."""
+    n_runs = short["n_runs"]
     protocol = Protocol(
-        split="all", size=short["size"], statistic="median" if n_runs > 1 else "one run", runs=n_runs,
-        unlabelled="none", nmi="geometric", input=short["input"],
+        split=short["split"], size=short["size"], statistic="median" if n_runs > 1 else "one run", runs=n_runs,
+        unlabelled=short["unlabelled"], nmi=short["nmi"], input=short["input"],
     )  # fmt: skip
     scores = {name: _score(three, n_runs) for name, three in short["scores"].items()}
     where = f"{short['date']}, commit {short['commit']}"
-    source = Source("coterie", CITE, short["recipe"], where, short["description"])
-    command = f"coterie reproduce {short['recipe']}"
-    return Cell(short["set"], short["method"], scores, protocol, source, command=command)
+    source = Source("coterie", CITE, short["table"], where, short["description"])
+    return Cell(
+        short["set"], short["method"], scores, protocol, source, command=short["command"], random=short["random"]
+    )
 
 
 def _score(three: list[float], n_runs: int) -> Score:
     median, low, high = three
     return Score(median, low, high) if n_runs > 1 else Score(median)
+
+
+def _label(method: Mapping[str, Any]) -> str:
+    """The name, and whether linkage is the papers' and not coterie's default."""
+    is_papers = method["name"] == "gdl" and method["parameters"].get("stop") == "plain"
+    return f"{method['name']}, as published" if is_papers else str(method["name"])
 
 
 def _input(summary: Mapping[str, Any]) -> str:
