@@ -132,7 +132,7 @@ def test_too_many_images_are_refused_before_anything_is_computed(make: Make) -> 
         (LocalityNMF(2, n_factors=0), "n_factors is 0"),
         (LocalityNMF(2, locality=-1.0), "locality is -1.0"),
         (LocalityNMF(2, n_rounds=0), "n_rounds is 0"),
-        (LocalityNMF(2), "takes features of at least 0; give --features pixels"),
+        (LocalityNMF(2), "takes features of at least 0; give --features unit-pixels"),
     ],
 )
 def test_parameters_and_features_out_of_range_are_refused(model: Rival, told: str) -> None:

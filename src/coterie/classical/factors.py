@@ -28,7 +28,7 @@ class LocalityNMF(Rival):
     locality; as published it is ``n_factors=None, locality=100``.
 
     n_rounds: updates of both factors. n_clusters: 1 to n. random_state: seed. features: must not be negative, so
-    "pixels"; device: see ``GraphDegreeLinkage``.
+    "unit-pixels"; device: see ``GraphDegreeLinkage``.
     """
 
     kind = "nmf-lp"
@@ -70,7 +70,9 @@ class LocalityNMF(Rival):
 
     def _group(self, features: np.ndarray) -> np.ndarray:
         if features.min() < 0:
-            raise ConfigError("Negative values in data: nmf-lp takes features of at least 0; give --features pixels")
+            raise ConfigError(
+                "Negative values in data: nmf-lp takes features of at least 0; give --features unit-pixels"
+            )
         shares = self._shares(features.astype(np.float64))
         return kmeans_labels(shares, self.n_clusters, self.random_state)
 
