@@ -21,7 +21,7 @@ from coterie.evidence.recipe import Recipe
 SET = "artifact-mnist-test"
 SHORT: Row = {"epochs": 8, "precision": "bf16"}
 METHODS: dict[str, Row] = {
-    "kmeans": {}, "gdl": {}, "ac-link": {}, "sc-ls": {}, "nmf-lp": {"features": "pixels"},
+    "kmeans": {}, "gdl": {}, "ac-link": {}, "sc-ls": {}, "nmf-lp": {"features": "unit-pixels"},
     "dac": SHORT, "dccm": SHORT, "gatcluster": SHORT, "jule": {}, "tcc": SHORT,
 }  # fmt: skip
 

@@ -138,13 +138,13 @@ def test_too_many_images_are_refused_before_anything_is_computed(make: Make) -> 
         (LocalityNMF(2, n_factors=0), "n_factors is 0"),
         (LocalityNMF(2, locality=-1.0), "locality is -1.0"),
         (LocalityNMF(2, n_rounds=0), "n_rounds is 0"),
-        (LocalityNMF(2), "nmf-lp takes features of at least 0; give --features pixels"),
+        (LocalityNMF(2), "nmf-lp takes features of at least 0; give --features unit-pixels"),
         (NeighborSpectral(2, n_neighbors=0), "n_neighbors is 0"),
         (NeighborSpectral(5, n_landmarks=4), "n_landmarks is 4; expected a whole number of at least 5"),
         (AverageLinkage(2, distance="cosine"), "distance is 'cosine'; expected one of euclidean, squared"),
         (PlainNMF(2, assign="most"), "assign is 'most'; expected one of argmax, kmeans"),
         (PlainNMF(2, n_rounds=0), "n_rounds is 0"),
-        (PlainNMF(2), "nmf takes features of at least 0; give --features pixels"),
+        (PlainNMF(2), "nmf takes features of at least 0; give --features unit-pixels"),
     ],
 )
 def test_parameters_and_features_out_of_range_are_refused(model: Rival, told: str) -> None:

@@ -196,6 +196,18 @@ def test_any_method_groups_by_hand_crafted_features_and_places_new_images_by_the
     assert "their edges (histograms of oriented gradients)" in Path("edges/page.html").read_text(encoding="utf-8")
 
 
+def test_nmf_lp_groups_pixels_from_which_nothing_is_taken_and_places_new_images(coterie: Command, photos: Path) -> None:
+    method = ("--method", "nmf-lp", "--set", "n_factors=3")
+    assert "give --features unit-pixels" in coterie("cluster", photos, *method, *QUICK).error
+    done = coterie("cluster", photos, *method, "--features", "unit-pixels", "--out", "parts", *QUICK)
+    assert done.code == 0, done.err
+    assert np.load("parts/embedding.npy").min() >= 0
+    assert {len(kinds) for kinds in kinds_by_group(Path("parts/assignments.csv")).values()} == {1}
+    assert "the mean image left in" in Path("parts/page.html").read_text(encoding="utf-8")
+    assert coterie("predict", "parts", photos, "--out", "new.csv").code == 0
+    assert [line[1] for line in rows(Path("new.csv"))] == [line[1] for line in rows(Path("parts/assignments.csv"))]
+
+
 def test_given_features_are_used_as_they_are(coterie: Command, photos: Path) -> None:
     rng = np.random.default_rng(0)
     np.save("rows.npy", np.repeat(np.eye(3), 20, axis=0) + rng.normal(0, 0.01, (60, 3)))

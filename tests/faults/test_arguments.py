@@ -32,8 +32,8 @@ REFUSED = {
     ),
     ("--refine", "-1"): "refine is -1; expected a whole number of at least 0",
     ("--features", "magic"): (
-        "--features 'magic' is not known; expected auto, pixels, efficientnet-lite0, hog, lbp, sift, or the path of a "
-        ".npy file"
+        "--features 'magic' is not known; expected auto, pixels, unit-pixels, efficientnet-lite0, hog, lbp, sift, or "
+        "the path of a .npy file or a run"
     ),
     ("--features", "nowhere.npy"): (
         "nowhere.npy cannot be read as embeddings: No such file or directory; give the path of a .npy file"

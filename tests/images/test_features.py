@@ -21,6 +21,7 @@ from coterie.images.extractor import FeatureExtractor
 from coterie.images.features import (
     Embeddings,
     Pixels,
+    UnitPixels,
     choose_features,
     encoder_installed,
     extractor_from_saved,
@@ -55,6 +56,27 @@ class Store:
 
 def random_store(n: int, c: int = 1, h: int = 8, w: int = 8, seed: int = 0) -> Store:
     return Store(np.random.default_rng(seed).integers(0, 256, (n, c, h, w), dtype=np.uint8))
+
+
+def test_unit_pixels_are_rows_of_length_one_with_nothing_taken_off() -> None:
+    store = random_store(9, 3)
+    extractor = make_extractor("unit-pixels", store)
+    assert isinstance(extractor, FeatureExtractor)
+    rows = extractor.fit_transform(store)
+    plain = store.images.reshape(9, -1) / 255
+    np.testing.assert_allclose(rows, plain / np.linalg.norm(plain, axis=1, keepdims=True), atol=1e-6)
+    saved = extractor_from_saved(json.loads(json.dumps(extractor.config())), extractor.tensors())
+    np.testing.assert_array_equal(saved.transform(store), rows)
+    with pytest.raises(ConfigError, match=r"the new images have the shape \(1, 8, 8\) and the fitted ones \(3, 8, 8\)"):
+        saved.transform(random_store(2))
+
+
+def test_unit_pixels_refuse_what_is_no_model_of_theirs() -> None:
+    with pytest.raises(UsageError, match="have seen no images yet"):
+        UnitPixels().transform(random_store(2))
+    for config in ({}, {"shape": [8, 8]}, {"shape": ["a", "b", "c"]}):
+        with pytest.raises(ModelFileError, match="does not say the shape of its images"):
+            extractor_from_saved({"name": "unit-pixels", **config}, {})
 
 
 def lengths(rows: np.ndarray) -> np.ndarray:
@@ -540,7 +562,8 @@ def test_every_accepted_value_of_features_gives_its_extractor(tmp_path: Path) ->
 @pytest.mark.parametrize("features", ["pixel", "", "resnet50", "weights.pth", 3, None, np.eye(2), ["pixels"]])
 def test_unknown_features_are_refused_with_the_known_ones(features: Any) -> None:
     with pytest.raises(
-        ConfigError, match=r"expected auto, pixels, efficientnet-lite0, hog, lbp, sift, the path of a \.npy"
+        ConfigError,
+        match=r"expected auto, pixels, unit-pixels, efficientnet-lite0, hog, lbp, sift, the path of a \.npy",
     ):
         make_extractor(features, random_store(2))
 

@@ -32,7 +32,7 @@ class NonNegative(Rival):
     def _group(self, features: np.ndarray) -> np.ndarray:
         if features.min() < 0:
             raise ConfigError(
-                f"Negative values in data: {self.kind} takes features of at least 0; give --features pixels"
+                f"Negative values in data: {self.kind} takes features of at least 0; give --features unit-pixels"
             )
         return self._group_shares(features.astype(np.float64))
 
@@ -51,7 +51,7 @@ class LocalityNMF(NonNegative):
     locality; as published it is ``n_factors=None, locality=100``.
 
     n_rounds: updates of both factors. n_clusters: 1 to n. random_state: seed. features: must not be negative, so
-    "pixels"; device: see ``GraphDegreeLinkage``.
+    "unit-pixels"; device: see ``GraphDegreeLinkage``.
     """
 
     kind = "nmf-lp"

@@ -61,7 +61,7 @@ def cluster(
     method: Annotated[str, typer.Option(help="How to group; `coterie methods` lists what there is.")] = "gdl",
     features: Annotated[
         str,
-        typer.Option(help="auto, pixels, efficientnet-lite0, hog, lbp, sift, a .npy with a row per image, or a run."),
+        typer.Option(help="auto, pixels, unit-pixels, efficientnet-lite0, hog, lbp, sift, a .npy of rows, or a run."),
     ] = "auto",
     out: Annotated[
         Path | None, typer.Option(help="The run folder; NAME-groups beside you when absent, of a run RUN-METHOD.")

