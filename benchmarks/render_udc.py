@@ -23,7 +23,7 @@ IMAGES = ROOT / "docs/images"
 STUDIES = ("runs", "rivals", "gaussians", "speed")
 COMMANDS = {
     "runs": "udc_study.py artifact-mnist-test --size 4 --set n_runs=5", "rivals": "udc_rivals.py",
-    "gaussians": "udc_gaussians.py", "speed": "udc_speed.py",
+    "gaussians": "udc_gaussians.py", "speed": "udc_speed.py --shape 1,14,14 --width 8 --runs 10",
 }  # fmt: skip
 CUE = "artifact-mnist-test"
 WHOLE = 0.9995  # an ACC that is printed as 1.000
@@ -172,9 +172,12 @@ def _speed(rows: list[Row]) -> str:
     lines = [
         f"## {title}", "",
         "Iterations of one run a second, so that ten stacked runs count ten; *ratio* is over one run line by line, in\n"
-        "the same command. GFLOP/s count what the algorithm needs, not what a plan spends.", "",
-        "| shape | width | batch | device, threads | plan | runs | iterations/s | ratio | GFLOP/s |",
-        "| --- | ---: | ---: | --- | --- | ---: | ---: | ---: | ---: |",
+        "the same command. GFLOP/s count what the algorithm needs, not what a plan spends. *Ceilings* are what the\n"
+        "machine did in that command at most, in brackets the share of them that the plan reaches: a product of large\n"
+        "matrices, and the critic's largest layer alone, forward, for the batch of one run.", "",
+        "| shape | width | batch | device, threads | plan | runs | iterations/s | ratio | GFLOP/s | ceiling: matrices "
+        "| ceiling: layer |",
+        "| --- | ---: | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]  # fmt: skip
     plain = {_setting(row): row["run_iterations_per_second"] for row in rows if row["plan"] == "line by line"}
     for row in rows:
@@ -182,9 +185,15 @@ def _speed(rows: list[Row]) -> str:
         cells = [
             row["shape"], str(row["width"]), str(row["batch_size"]), f"{row['device']}, {row['threads']}", row["plan"],
             str(row["runs"]), f"{row['run_iterations_per_second']:.2f}", f"{ratio:.2f}", f"{row['gflops']:.1f}",
+            *(_ceiling(row, name) for name in ("gemm_gflops", "layer_gflops")),
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", *origins(rows)])
+
+
+def _ceiling(row: Row, name: str) -> str:
+    """A dash for rows from before ceilings were measured."""
+    return f"{row[name]:.1f} ({row['gflops'] / row[name]:.0%})" if name in row else "–"
 
 
 def _setting(row: Row) -> tuple[Any, ...]:

@@ -6,22 +6,26 @@
 
 One line of JSON per row: iterations of one run per second ("run_iterations_per_second", so that ten stacked runs count
 ten), and GFLOP/s by the cost model of udc.md section 11 (12 G + 52 D + 14 C multiplications an iteration), which counts
-the arithmetic that the algorithm needs and not what a plan spends. All plans run in turns; the best turn counts, since
-whatever else the machine does only slows a turn down. On a CUDA device there is a row for a whole iteration as one
-graph (``graphed``), random numbers and all; it has not been run yet.
+the arithmetic that the algorithm needs and not what a plan spends. Every row has two ceilings of that moment with it:
+GFLOP/s of a product of large matrices ("gemm_gflops") and of the critic's largest layer alone, forward, for the batch
+of one run ("layer_gflops"). All plans run in turns; the best turn counts, since whatever else the machine does only
+slows a turn down. On a CUDA device there is a row for a whole iteration as one graph (``graphed``), random numbers and
+all; it has not been run yet.
 """
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from provenance import provenance
 from study_rows import keep, read_rows
 from torch import Tensor
+from torch.nn.functional import conv2d
 
 from coterie.methods.adversaries import Players, RunDraws, Terms, iterate
 from coterie.methods.graphed import WARM_UP, GraphedIterations
@@ -30,6 +34,8 @@ from coterie.nets.stacked import KERNEL, after_conv
 
 TURNS = 3
 N_CRITIC, N_CLASS = 5, 4
+HIDDEN = 512  # numbers in each layer for points
+LARGE = {"cpu": 1024, "cuda": 8192}  # rows and columns of the matrices of the ceiling
 
 
 def players_of(arguments: argparse.Namespace, n_runs: int, device: torch.device) -> tuple[Players, dict[str, Any]]:
@@ -97,23 +103,68 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+class Convolution(NamedTuple):
+    """A convolution of a tower: maps that come in and go out, its stride, and the pixels (h, w) that go out."""
+
+    incoming: int
+    maps: int
+    stride: int
+    size: tuple[int, ...]
+
+    @property
+    def multiplications(self) -> int:
+        """For one image."""
+        return KERNEL**2 * self.incoming * self.maps * math.prod(self.size)
+
+
+def convolutions(shape: tuple[int, ...], width: int) -> list[Convolution]:
+    """Those of a tower for images of ``shape`` (c, h, w), the first one first."""
+    plan = stages(shape, width)
+    incoming = [shape[0], *(stage.maps for stage in plan)]
+    sizes = [tuple(after_conv(side, stage.stride) for side in stage.size) for stage in plan]
+    return [
+        Convolution(maps, stage.maps, stage.stride, size)
+        for maps, stage, size in zip(incoming, plan, sizes, strict=False)
+    ]
+
+
+def largest_layer(arguments: argparse.Namespace, device: torch.device) -> tuple[Callable[[], None], int]:
+    """A function that does the critic's largest layer for the batch of one run, forward, and its multiplications."""
+    b = arguments.batch_size
+    if len(arguments.shape) == 1:
+        x, matrix = torch.rand(b, HIDDEN, device=device), torch.rand(HIDDEN, HIDDEN, device=device)
+        return lambda: torch.mm(x, matrix), b * HIDDEN**2
+    largest = max(convolutions(arguments.shape, arguments.width), key=lambda layer: layer.multiplications)
+    padded = [(side - 1) * largest.stride + KERNEL for side in largest.size]
+    images = torch.rand(b, largest.incoming, *padded, device=device)
+    weight = torch.rand(largest.maps, largest.incoming, KERNEL, KERNEL, device=device)
+    return lambda: conv2d(images, weight, stride=largest.stride), b * largest.multiplications
+
+
+def ceilings(arguments: argparse.Namespace, device: torch.device) -> dict[str, float]:
+    """GFLOP/s of a product of large matrices, and of the largest layer alone: more than that no iteration can do."""
+    n = LARGE[device.type]
+    matrix = torch.rand(n, n, device=device)
+    steps = {"gemm_gflops": (lambda: torch.mm(matrix, matrix), n**3), "layer_gflops": largest_layer(arguments, device)}
+    return {
+        name: round(2e-9 * work / min(seconds(step, arguments.seconds, device) for _ in range(TURNS)), 1)
+        for name, (step, work) in steps.items()
+    }
+
+
 def multiplications(arguments: argparse.Namespace) -> float:
     """Of one iteration of one run, by the cost model."""
     shape, width = arguments.shape, arguments.width
     if len(shape) == 1:
-        tower = shape[0] * 512 + 2 * 512**2
+        tower = shape[0] * HIDDEN + 2 * HIDDEN**2
         g, d, c = (
-            (arguments.k + arguments.n_noise) * 512 + 2 * 512**2 + 512 * shape[0],
-            tower + 512,
-            tower + 512 * arguments.k,
+            (arguments.k + arguments.n_noise) * HIDDEN + 2 * HIDDEN**2 + HIDDEN * shape[0],
+            tower + HIDDEN,
+            tower + HIDDEN * arguments.k,
         )
     else:
-        convs, maps = 0, shape[0]
-        for stage in stages(shape, width):
-            h, w = (after_conv(side, stage.stride) for side in stage.size)
-            convs += KERNEL**2 * maps * stage.maps * h * w
-            maps = stage.maps
-        flat = maps * h * w
+        layers = convolutions(shape, width)
+        convs, flat = sum(layer.multiplications for layer in layers), layers[-1].maps * math.prod(layers[-1].size)
         g, d, c = convs + (arguments.k + arguments.n_noise) * flat, convs + flat, convs + flat * arguments.k
     return float((12 * g + 52 * d + 14 * c) * arguments.batch_size)
 
@@ -136,10 +187,11 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     for _ in range(TURNS):
         for key, step in steps.items():
             best[key] = min(best[key], seconds(step, arguments.seconds, device))
-    work = multiplications(arguments)
+    work, most = multiplications(arguments), ceilings(arguments, device)
     return [
         {"plan": plan, "runs": n_runs, "seconds_per_iteration": round(taken, 5),
-         "run_iterations_per_second": round(n_runs / taken, 2), "gflops": round(2e-9 * work * n_runs / taken, 1)}
+         "run_iterations_per_second": round(n_runs / taken, 2), "gflops": round(2e-9 * work * n_runs / taken, 1),
+         **most}
         for (plan, n_runs), taken in best.items()
     ]  # fmt: skip
 

@@ -88,7 +88,12 @@ def test_gaussians_are_in_the_order_of_their_noises_with_the_paper_beside_them(r
 
 def test_speed_is_a_ratio_over_one_run_line_by_line_of_the_same_command(renderer: ModuleType) -> None:
     text = renderer.page(studies(speed=[speed("line by line", 1, 4.0), speed("fused", 10, 6.0)]))
-    assert "| fused | 10 | 6.00 | 1.50 | 1.0 |" in text
+    assert "| fused | 10 | 6.00 | 1.50 | 1.0 | – | – |" in text
+
+
+def test_speed_stands_beside_the_ceilings_that_were_measured_with_it(renderer: ModuleType) -> None:
+    row = speed("line by line", 1, 4.0) | {"gflops": 25.0, "gemm_gflops": 100.0, "layer_gflops": 40.0}
+    assert "| 25.0 | 100.0 (25%) | 40.0 (62%) |" in renderer.page(studies(speed=[row]))
 
 
 def test_a_rival_has_the_figures_of_all_its_answers(renderer: ModuleType) -> None:
