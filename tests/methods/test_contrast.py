@@ -14,6 +14,7 @@ from coterie.methods.contrast import (
     instance_loss,
     marginal_kl,
     sample_kl,
+    self_training_loss,
 )
 from oracles import plain_contrast as plain
 
@@ -55,6 +56,19 @@ def test_the_divergence_of_each_image_and_of_the_mean_are_those_of_a_loop() -> N
     expected = sum(plain.kl_to_uniform(p) for p in pi.tolist()) / 6
     assert float(sample_kl(logits.log_softmax(1))) == pytest.approx(expected, abs=1e-12)
     assert float(marginal_kl(pi.mean(0))) == pytest.approx(plain.kl_to_uniform(pi.mean(0).tolist()), abs=1e-12)
+
+
+def test_self_training_is_that_of_a_loop_and_only_pulls_at_the_assignments() -> None:
+    logits = rows(6, 5, 0).mul(4).requires_grad_()
+    log_pi = logits.log_softmax(1)
+    found = self_training_loss(log_pi, log_pi.exp().mean(0))
+    assert float(found.detach()) == pytest.approx(plain.self_training(log_pi.exp().tolist()), abs=1e-12)
+    found.backward()  # that of a cross entropy with a target that stands still
+    pi, mean = log_pi.detach().exp(), log_pi.detach().exp().mean(0)
+    target = pi.square() / mean
+    torch.testing.assert_close(logits.grad, (pi - target / target.sum(1, keepdim=True)) / 6)
+    empty = torch.tensor([[0.0, -300.0]])
+    assert float(self_training_loss(empty, torch.tensor([1.0, 0.0]))) == pytest.approx(0)
 
 
 def test_certain_and_equal_use_of_clusters_costs_nothing_on_the_mean_and_log_k_for_each() -> None:

@@ -112,9 +112,10 @@ def same_targets(one: Targets, other: Targets) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.parametrize("precision", ["32", "bf16"])
 @pytest.mark.parametrize("m1", [2, 5, 23, 1000])
-def test_m1_changes_not_a_bit(m1: int) -> None:
-    assert_same(train(None, target_batch_size=m1), train(None))
+def test_m1_changes_not_a_bit(m1: int, precision: str) -> None:
+    assert_same(train(None, target_batch_size=m1, precision=precision), train(None, precision=precision))
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 96, 96)])

@@ -16,6 +16,13 @@ def test_steps_are_those_of_the_papers_thousand_epochs() -> None:
     assert rates == pytest.approx([1, 0.1, 0.01, 0.01, 0.001, 0.001])
 
 
+def test_steps_of_the_papers_three_thousand_epochs_and_of_the_precursor() -> None:
+    rates = [learning_rate(1.0, at, 3000, decay="steps-3000") for at in (1499, 1500, 1999, 2000, 2499, 2500, 3000)]
+    assert rates == pytest.approx([1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+    rates = [learning_rate(1.0, at, 2560, decay="steps-precursor") for at in (119, 120, 159, 160, 2560)]
+    assert rates == pytest.approx([1, 0.95, 0.95, 0.9025, 0.9025])
+
+
 def test_a_cosine_starts_after_the_rise_and_ends_at_nothing() -> None:
     rates = [learning_rate(1.0, at, 30, warm_up=10, decay="cosine") for at in (5, 10, 20, 30, 31)]
     assert rates == pytest.approx([0.5, 1.0, 0.5, 0.0, 0.0])

@@ -144,6 +144,8 @@ def test_each_answer_can_be_asked_for_saved_and_used_to_place_new_images(assign:
         {"gumbel_stop": 1},
         {"n_samples": 5},
         {"beta": 0.0},
+        {"self_training": 0.1},
+        {"lr_decay": "steps-3000"},
         {"beta_warm_up": 2, "kl": "sample"},
         {"cluster_queue": 0},
         {"queue_size": 0, "momentum": 0.0},

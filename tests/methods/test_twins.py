@@ -101,6 +101,8 @@ def test_the_loss_is_the_sum_of_its_terms_and_switches_take_terms_away() -> None
     assert step(instance=0.0)[0] == pytest.approx(float(2 * l_clu), rel=1e-6)
     assert step(kl="sample")[1][1] > kl
     lesson = taught(net.log_pi(net.encoder(views[0])), known.labels)
+    dec = plain.self_training(net.log_pi(net.encoder(views[0])).exp().tolist())
+    assert step(self_training=4.0)[0] == pytest.approx(loss + 4 * dec, rel=1e-5)
     assert step(teach=3.0)[0] == pytest.approx(loss + 3 * float(lesson.detach()), rel=1e-5)
 
 

@@ -60,7 +60,7 @@ def train(rank: int, world: int, **settings: object) -> dict[str, Tensor]:
 def every_training(rank: int, world: int) -> dict[str, Tensor]:
     """As ``train``, for the forms in which a loss looks at a batch."""
     forms: dict[str, dict[str, object]] = {
-        "plain": {"gumbel": False}, "halves": {"halves": True, "weights": "gumbel"},
+        "plain": {"gumbel": False}, "halves": {"halves": True, "weights": "gumbel", "self_training": 0.3},
         "no queue": {"no_queue": True, "n_samples": 3, "kl": "sample"},
     }  # fmt: skip
     found = {form: train(rank, world, **settings) for form, settings in forms.items()}

@@ -21,7 +21,10 @@ def test_a_simplex_that_does_not_fit_is_refused_and_random_directions_stand_in()
         simplex(200, 128)
     mu = first_prototypes(200, 128)
     assert mu.shape == (200, 128)
-    torch.testing.assert_close(mu.norm(dim=1), torch.ones(200))
+    for frame in (mu[:128], mu[128:]):  # at right angles within, anyhow across
+        torch.testing.assert_close(frame @ frame.T, torch.eye(len(frame)), atol=1e-5, rtol=0)
+    assert 0.1 < (mu[:128] @ mu[128:].T).abs().max() < 0.9
+    assert not torch.equal(first_prototypes(200, 128), mu)
 
 
 @pytest.mark.parametrize(

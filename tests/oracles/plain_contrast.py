@@ -28,6 +28,17 @@ def kl_to_uniform(p: Vector) -> float:
     return sum(x * math.log(len(p) * x) for x in p if x > 0)
 
 
+def self_training(pi: Rows) -> float:
+    """DEC's KL(t || pi), a mean over the rows."""
+    means = [sum(row[k] for row in pi) / len(pi) for k in range(len(pi[0]))]
+    total = 0.0
+    for row in pi:
+        raised = [p * p / mean for p, mean in zip(row, means, strict=True)]
+        target = [t / sum(raised) for t in raised]
+        total += sum(t * math.log(t / p) for t, p in zip(target, row, strict=True))
+    return total / len(pi)
+
+
 def representations(shares: Rows, features: Rows) -> list[list[float]]:
     """r of every cluster, Eq. 5."""
     result = []

@@ -1,7 +1,8 @@
 """Augmentations as the papers used them, and which of them suits which images.
 
-What differs from the papers in all of them: a crop is placed to the fraction of a pixel, and subtracting a mean colour
-(where a paper does it) is left to the network.
+What differs from the papers in all of them: a crop is placed to the fraction of a pixel, and where a paper takes off a
+mean colour and divides by a deviation, nothing does: images stay in 0..1. The batch norm behind the first convolution
+takes off what a mean colour adds to a map, but at the border, where a convolution is padded with black.
 """
 
 from dataclasses import replace

@@ -43,6 +43,14 @@ def marginal_kl(marginal: Tensor) -> Tensor:
     return _kl_to_uniform(marginal, marginal.clamp(min=torch.finfo(marginal.dtype).tiny).log())
 
 
+def self_training_loss(log_pi: Tensor, marginal: Tensor) -> Tensor:
+    """KL(t || pi), a mean over log pi (b, k), where t_i(k) ~ pi_i(k)^2 / marginal(k) is surer and more balanced than pi
+    and has no gradient: the self-training of DEC, which the precursor added a tenth of (tcc.md section 6)."""
+    balance = marginal.clamp(min=torch.finfo(marginal.dtype).tiny).log()
+    log_target = (2 * log_pi - balance).log_softmax(1).detach()
+    return (log_target.exp() * (log_target - log_pi)).sum(1).mean()
+
+
 def cluster_loss(
     r: Tensor,
     others: Tensor,

@@ -6,21 +6,28 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-DECAYS = ("none", "cosine", "steps")
-STEPS = (0.48, 0.64, 0.8)  # of the training: epochs 480, 640, 800 of 1,000 in MiCE (tcc.md section 11)
+# The factor, and after which shares of the training the rate is multiplied by it (tcc.md section 11).
+STEPS = {
+    "steps": (0.1, (0.48, 0.64, 0.8)),  # epochs 480, 640, 800 of 1,000: MiCE on CIFAR
+    "steps-3000": (0.1, (1 / 2, 2 / 3, 5 / 6)),  # epochs 1,500, 2,000, 2,500 of 3,000: MiCE on STL-10 and ImageNet's
+    # epochs 120, 160 of TCC's precursor: 400,000 steps of 384 are 2,560 epochs of 60,000 images
+    "steps-precursor": (0.95, (120 / 2560, 160 / 2560)),
+}
+DECAYS = ("none", "cosine", *STEPS)
 
 
 def learning_rate(highest: float, at: float, epochs: int, warm_up: float = 0, decay: str = "none") -> float:
     """The rate ``at`` epochs after the start: up in a line over ``warm_up`` epochs, then by ``decay``.
 
-    "none" keeps it, "cosine" lets it go to 0 at the end, "steps" takes a tenth of it three times.
+    "none" keeps it, "cosine" lets it go to 0 at the end, and each of ``STEPS`` multiplies it a few times.
     """
     rate = highest * min(1.0, at / warm_up) if warm_up else highest
     if decay == "cosine":
         passed = (at - warm_up) / max(epochs - warm_up, 1e-9)
         rate *= 0.5 * (1 + math.cos(math.pi * min(max(passed, 0.0), 1.0)))
-    if decay == "steps":
-        rate *= 0.1 ** sum(at >= share * epochs for share in STEPS)
+    if decay in STEPS:
+        factor, shares = STEPS[decay]
+        rate *= factor ** sum(at >= share * epochs for share in shares)
     return rate
 
 

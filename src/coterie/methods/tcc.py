@@ -86,7 +86,8 @@ class TCC(Clusterer):
             nothing anew; trainable by default, since the paper calls its method end-to-end.
         gumbel_temperature: lambda of Eq. 2, not to be found; .3 (precursor).
         gumbel: draw noise; False takes pi itself, at lambda = 1.
-        gumbel_stop: epochs after which noise is no longer drawn, None never. The precursor stopped at step 100,000.
+        gumbel_stop: epochs after which noise is no longer drawn, None never. The precursor stopped at step 100,000,
+            which is epoch 640 of its 2,560; in epochs, as all schedules here, since steps depend on batch and images.
         n_samples: M, draws of c for each image; 1 (paper), which it found on par with more.
         combine: e(x, c), not to be found: "additive" N2(f + W c) as in MiCE's logit, "concat", "mlp", or "none".
         tau: temperature of Eq. 4, not to be found: "auto" is 1 with SGD, as MiCE has it, and .2 with Adam.
@@ -99,24 +100,33 @@ class TCC(Clusterer):
         tau_c: temperature of Eq. 6, None is ``tau`` (precursor).
         cluster_queue: J, past batches whose r' are negatives; 20 (precursor).
         weights: a_i(k) of Eq. 5: "pi" (paper) or "gumbel", the sample (precursor).
-        query_negatives: the other r_j are negatives beside the other r'_j; not to be found, on.
+        query_negatives: the other r_j are negatives beside the other r'_j; not to be found, on as in the precursor,
+            whose candidates are the queries, the keys and the queue.
         halves: r and r' come from different halves of the batch; an augmentation the sources allow, off.
         queue_noise: scale of the noise added to rows of Q_k before use; 0, .1 in the precursor.
         empty: a cluster with less than this share of B / K of a batch is absent from L_clu; .001 (as ProPos).
         instance: weight of L_inst; 1. 0 is an ablation, which collapses.
         beta: weight of the KL; 1 (paper).
-        beta_warm_up: epochs in which beta rises from a tenth to its value; 0.
+        beta_warm_up: epochs in which beta rises from a tenth to its value. Against the KL of each image, which can pin
+            pi at the uniform (tcc.md section 17); 0, since that of the batch's mean does not.
         kl: "sample", of each image (paper, Eq. 3), which pulls every image to all clusters alike, or "marginal", of the
             batch's mean, which asks for equal clusters only.
         warm_up: epochs, at most half of all, after which the prototypes, W and Q_k are started anew from the linkage
-            of the embedding; 0 never (paper).
-        teach: weight of the cross entropy between pi and the confident labels of that linkage; 0 none (paper).
-        relink: epochs between two linkages; 0 keeps the first.
-        confident: share of an image's neighbours' weight that its cluster needs, against the next best, to be taught.
+            of the embedding; 0 never (paper). 8 of 30: late enough for an embedding that the linkage reads (a prototype
+            had an accuracy of .84 at epoch 10 on USPS); other values were not compared there.
+        teach: weight of the cross entropy between pi and the confident labels of that linkage; 0 none (paper). That it
+            teaches was measured (USPS, 12 epochs: head .955 with it, .658 without), that it weighs 2 was not.
+        self_training: weight of DEC's self-training of pi; 0, since neither abstract nor supplement has it. The
+            precursor added .1 of it in its last versions.
+        relink: epochs between two linkages; 0 keeps the first. 4 asks a few times in 30 epochs; not compared with
+            others.
+        confident: share of an image's neighbours' weight that its cluster needs, against the next best, to be taught;
+            .9 leaves the border of a cluster to the contrast. Not compared with others.
         optimizer: "adam" (precursor), or "sgd" with momentum .9 (MiCE).
         lr: "auto" is .001 with Adam and 1 with SGD (MiCE).
         lr_warm_up: epochs in which the rate rises from 0; 10 in MiCE.
-        lr_decay: "none", "cosine", or "steps", a tenth after .48, .64 and .8 of the epochs (MiCE on CIFAR).
+        lr_decay: "none"; "cosine"; "steps", a tenth after .48, .64 and .8 of the epochs (MiCE on CIFAR); "steps-3000",
+            a tenth after 1/2, 2/3 and 5/6 (MiCE on larger photos); "steps-precursor", .95 after .047 and .063.
         weight_decay: "auto" is 0 with Adam and .0001 with SGD (MiCE).
         encoder: "query" (paper), or "ema": the twin makes the embedding and the answer.
         assign: "head", the prototypes (paper); "linkage" of the embedding; "student", a small network that has learned
@@ -182,6 +192,7 @@ class TCC(Clusterer):
         kl: str = "marginal",
         warm_up: int = 8,
         teach: float = 2.0,
+        self_training: float = 0.0,
         relink: int = 4,
         confident: float = 0.9,
         optimizer: str = "adam",
@@ -231,6 +242,7 @@ class TCC(Clusterer):
         self.kl = kl
         self.warm_up = warm_up
         self.teach = teach
+        self.self_training = self_training
         self.relink = relink
         self.confident = confident
         self.optimizer = optimizer
@@ -257,7 +269,7 @@ class TCC(Clusterer):
         for name in ("cluster_queue", "warm_up", "relink", "beta_warm_up", "lr_warm_up", "random_state"):
             check_whole(name, getattr(self, name), least=0)
         check_number("gumbel_temperature", self.gumbel_temperature, above=0)
-        for name in ("alpha", "beta", "instance", "teach", "queue_noise"):
+        for name in ("alpha", "beta", "instance", "teach", "self_training", "queue_noise"):
             check_number(name, getattr(self, name), least=0)
         for name in ("momentum", "confident", "empty"):
             check_number(name, getattr(self, name), least=0, most=1)

@@ -7,7 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from coterie.methods.contrast import ABSENT, cluster_loss, gumbel_noise, instance_loss, marginal_kl, sample_kl
+from coterie.methods.contrast import (
+    ABSENT,
+    cluster_loss,
+    gumbel_noise,
+    instance_loss,
+    marginal_kl,
+    sample_kl,
+    self_training_loss,
+)
 from coterie.methods.epoch_figures import EpochFigures
 from coterie.nets.heads import Assigned, TwinHead
 from coterie.training.memory import EMATwin, Queue, unit
@@ -28,6 +36,7 @@ class Objective:
     beta: float = 1.0
     kl: str = "marginal"
     teach: float = 0.0
+    self_training: float = 0.0
     gumbel: bool = True
     n_samples: int = 1
     weights: str = "pi"
@@ -96,6 +105,8 @@ def twin_contrast(
     loss = o.instance * (l_inst + o.beta * kl) + o.alpha * l_clu  # Eqs. 3, 7
     if o.teach:
         loss = loss + o.teach * taught(first.log_pi, images.labels)
+    if o.self_training:
+        loss = loss + o.self_training * self_training_loss(first.log_pi, marginal(first.log_pi, part))
     terms = torch.stack([l_inst, kl, l_clu]).detach()
     return Step(loss, keys, others, present, first.log_pi.detach(), r.detach(), terms)
 

@@ -133,8 +133,12 @@ def simplex(k: int, d: int) -> Tensor:
 
 
 def first_prototypes(k: int, d: int) -> Tensor:
-    """(k, d) unit vectors to start from: ``simplex`` where it exists, else random directions from torch's generator."""
-    return simplex(k, d) if d >= k - 1 else _unit(torch.randn(k, d))
+    """(k, d) unit vectors to start from: ``simplex`` where it exists, else random directions from torch's generator, of
+    which each d in a row are at right angles, so that as few as can be are close (tcc.md section 2)."""
+    if d >= k - 1:
+        return simplex(k, d)
+    frames = [torch.linalg.qr(torch.randn(d, d)).Q.T for _ in range(-(-k // d))]
+    return torch.cat(frames)[:k]
 
 
 def most_certain(k: int, tau_q: float) -> float:
