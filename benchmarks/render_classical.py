@@ -31,6 +31,7 @@ rows of length 1, *centred* the same without the mean image, *raw* pixels from 0
 say which it had. Scores are ACC / NMI; the paper's NMI is from memory. In bold: the ACC of the paper within .02.
 Methods with a † are random: where several seeds were measured, the median with the lowest and the highest ACC in
 brackets, else one seed; the others are not. AC-Zell and AC-PIC are their leading terms, *exact* has all of them.
+Seconds are by the clock, the longest of a line, on a machine busy with other work: they say little.
 """
 
 

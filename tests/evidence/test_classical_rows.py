@@ -42,7 +42,7 @@ def test_every_method_that_takes_so_many_images_has_a_row_on_what_it_takes(measu
         "K-means", "K-means, as uploaded", "SC-LS", "SC-LS, 1,000 landmarks", "N-Cuts", "AC-Link, squares", "AC-Zell",
         "AC-PIC", "AC-GDL", "NMF-LP", "NMF-LP, as published", "SC", "AC, Ward", "NMF", "NMF, k-means",
     ]  # fmt: skip
-    assert all(row["acc"] > 0.6 for row in rows if row["method"].startswith(("K-means", "SC", "AC-GDL", "AC, Ward")))
+    assert all(row["acc"] > 0.5 for row in rows if row["method"].startswith(("K-means", "SC", "AC-GDL", "AC, Ward")))
 
 
 def test_seeds_make_rows_of_random_methods_alone_and_what_is_there_is_not_made_again(measure: Measure) -> None:
