@@ -12,12 +12,12 @@ Row = Mapping[str, Any]
 Short = dict[str, Any]
 # Of the images as the studies have them; height x width (x channels).
 SIZES = {
-    "cmu-pie": "32 x 32", "coil-20": "32 x 32", "usps-11k": "16 x 16", "usps": "16 x 16", "mnist-test": "28 x 28",
+    "mnist": "28 x 28", "cmu-pie": "32 x 32", "coil-20": "32 x 32", "usps-11k": "16 x 16", "usps": "16 x 16", "mnist-test": "28 x 28",
     "orl": "112 x 92", "orl-32": "32 x 32", "fashion-mnist-test": "28 x 28", "cifar-10-5000": "32 x 32 x 3",
 }  # fmt: skip
 PIXELS = "pixels"  # of coterie: without their mean image
 UNIT = "pixels with their mean image"
-INPUTS = {"unit": UNIT, "centred": PIXELS, "pixels": PIXELS}
+INPUTS = {"unit": UNIT, "centred": PIXELS, "pixels": PIXELS, "raw": "pixels from 0 to 1"}
 CLUSTERERS = {"ac-gdl": "gdl, as published", "average": "ac-link"}  # of the study -> as the other studies say
 NOT_RANDOM = {"gdl", "ac-link", "ac-zell", "ac-pic", "ward"}
 USUAL = {"split": "all", "unlabelled": "none", "nmi": "geometric"}
@@ -97,7 +97,7 @@ def _udc_runs(row: Row) -> Iterator[Short]:
     size = " x ".join(map(str, row["shape"][1:]))
     runs = [triple for run in row["selected"]["runs"] for triple in _triple(run)]
     label = f"udc, eta={row['parameters']['eta']}"
-    yield _record(row, label, "pixels", runs, size=size, n_classes=3, nmi="arithmetic")
+    yield _record(row, label, "pixels", runs, size=size, n_classes=row["parameters"]["n_clusters"], nmi="arithmetic")
 
 
 def _udc_rivals(row: Row) -> Iterator[Short]:
