@@ -71,4 +71,5 @@ def test_linkage_is_not_random_but_the_embeddings_it_may_be_given_are() -> None:
 def test_what_is_random_is_what_the_rows_say(records: list[Short]) -> None:
     said = {(r["set"], r["method"], r["input"]): r["random"] for r in records if r["table"] == "classical.json"}
     rows = rows_of("classical.json")
-    assert sum(said.values()) == sum(row["random"] for row in rows)
+    settings = {(row["set"], row["method"], row["features"], str(row["settings"])): row["random"] for row in rows}
+    assert sum(said.values()) == sum(settings.values())

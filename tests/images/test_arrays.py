@@ -61,7 +61,7 @@ def test_values_that_are_not_finite_are_refused_by_row() -> None:
 
 
 def test_a_matrix_is_told_from_images() -> None:
-    with pytest.raises(SourceError, match=r"\(n, d\) arrays are features"):
+    with pytest.raises(SourceError, match="rows of features go beside their images"):
         open_images(np.zeros((10, 64), np.float32))
 
 

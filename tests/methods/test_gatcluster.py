@@ -149,7 +149,8 @@ def test_no_more_than_m1_images_are_in_the_network_at_once(monkeypatch: pytest.M
     fitted(epochs=1)
     assert max(seen[False]) == SETTINGS["target_batch_size"]
     assert max(seen[True]) == SETTINGS["batch_size"]
-    assert seen[True].count(8) == 3 + 2 * (3 + 3 + 1), "the first statistics, and every update"
+    statistics = 3 + 3 + 1 + 7  # of chunks of 24, 24 and 12, and of all images in the end
+    assert seen[True].count(8) == statistics + 2 * (3 + 3 + 1), "and every update"
     assert sum(seen[False]) == 60 + 60, "every image is given targets once, and looked at in the end"
 
 
@@ -173,7 +174,7 @@ def test_targets_are_of_clean_images_and_statistics_of_transformed_ones(monkeypa
 
     monkeypatch.setattr(GATCluster, "_transformed", keep)
     monkeypatch.setattr(module.GaussianAttentionNet, "forward", spy)
-    fitted(epochs=1, repeats=3, first_statistics=False)
+    fitted(epochs=1, repeats=3, statistics="released")
     first = torch.cat(taught[:9])
     assert len(first) == 3 * 24
     for image in chunks[0]:
@@ -189,9 +190,28 @@ def test_the_first_targets_are_no_noise_with_statistics_of_the_images(monkeypatc
         return make(q, generator)
 
     monkeypatch.setattr(module, "make_targets", spy)
-    for met in (True, False):
-        fitted(epochs=1, n_targets=60, first_statistics=met, width=8, n_features=16)
-    assert spread[0] > 10 * spread[1], "without statistics all images look alike"
+    for statistics in ("clean", "running", "released"):
+        fitted(epochs=1, n_targets=60, statistics=statistics, width=8, n_features=16)
+    assert min(spread[:2]) > 10 * spread[2], "without statistics all images look alike"
+
+
+def test_labels_are_made_with_the_statistics_of_clean_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[torch.Tensor] = []
+    forward = module.GaussianAttentionNet.forward
+
+    def spy(self: Any, images: torch.Tensor) -> Any:
+        if self.training and not torch.is_grad_enabled():
+            met.append(images)
+        return forward(self, images)
+
+    monkeypatch.setattr(module.GaussianAttentionNet, "forward", spy)
+    model = fitted(epochs=1)
+    clean = torch.from_numpy(IMAGES).float()[:, None] / 255
+    assert all((clean == image).flatten(1).all(1).any() for images in met for image in images)
+    own = [len(images) for images in met]
+    assert own[:8] == [8, 8, 8, 8, 8, 8, 8, 4]  # of chunks of 24, 24 and 12
+    assert sum(own[8:]) == len(IMAGES)
+    assert model.embedding_.shape[0] == len(IMAGES)
 
 
 # --- settings

@@ -31,6 +31,7 @@ from coterie.images.trained import TrainedNetwork, build_network
 from coterie.methods.answers import head_answer
 from coterie.methods.chunks import chunk_size, sub_batches
 from coterie.methods.folded_head import FoldedHead, fold
+from coterie.methods.frozen import freeze
 from coterie.methods.looks import looks
 from coterie.methods.runs import embed, run_of
 from coterie.methods.schedules import DECAYS, learning_rate, make_optimizer, set_rate
@@ -40,6 +41,7 @@ from coterie.methods.settled import memberships_by_embedding, restore_settled, s
 from coterie.methods.snapshots import Snapshot, plain, shown, snapshot
 from coterie.methods.taken import Taken, taken, tell
 from coterie.nets.attention import GAUSSIANS, GaussianAttentionNet, LabelFeatures
+from coterie.nets.batch_statistics import write_statistics
 from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
 from coterie.training.batches import Batch
 from coterie.training.run import Run
@@ -48,6 +50,7 @@ from coterie.training.settings import MAY_CHANGE
 AUGMENTED_AT_ONCE = 250  # whatever m1 is, or its value would change the draws
 LEAST_FEATURES = 32
 ANSWERS = ("head", "linkage")
+MET_OF_CHUNK = 4  # sub-batches of clean images whose statistics stand for the chunk
 MOMENTS = 4  # parts of the training between two clouds of the page
 MEMORY = {"target_batch_size"}  # changes no bit of the result
 CHOICES = {
@@ -55,6 +58,7 @@ CHOICES = {
     "assign": ("auto", *ANSWERS),
     "augment": ("auto", *PRESETS),
     "lr_decay": DECAYS,
+    "statistics": ("clean", "running", "released"),
 }
 
 
@@ -101,8 +105,11 @@ class GATCluster(Clusterer):
         relation: weight of the separability by relations, 1 (paper).
         entropy: weight of the entropies, 3 each (paper).
         attention: weight of the attention mapping, 5 (paper). 0 leaves the attention branch out.
-        first_statistics: before the first targets, let batch normalisation meet the images. The authors' first targets
-            come from a network that has not, and are noise.
+        statistics: of batch normalisation where labels are made. "clean": of clean images, some of each chunk, in the
+            end of all. "running" (paper): those that run along with the training, of transformed images, to which clean
+            ones look unlike enough for one cluster to take most of them, be taught so, and grow (section 7 of
+            docs/methods/gatcluster.md); they meet the images before the first targets. "released": not even that, as in
+            the authors' code, whose first targets are noise.
         augment: a preset of ``images.presets``; "auto" takes "marks" for small grey images, else "gatcluster" (paper).
         lr: of Adam, .001 (paper).
         lr_decay: "cosine" lets it fall to 0 over the training, "none" keeps it (paper, which had 1.5 million
@@ -156,7 +163,7 @@ class GATCluster(Clusterer):
         relation: float = 1.0,
         entropy: float = 3.0,
         attention: float = 5.0,
-        first_statistics: bool = True,
+        statistics: str = "clean",
         augment: str = "auto",
         lr: float = 1e-3,
         lr_decay: str = "cosine",
@@ -185,7 +192,7 @@ class GATCluster(Clusterer):
         self.relation = relation
         self.entropy = entropy
         self.attention = attention
-        self.first_statistics = first_statistics
+        self.statistics = statistics
         self.augment = augment
         self.lr = lr
         self.lr_decay = lr_decay
@@ -234,7 +241,7 @@ class GATCluster(Clusterer):
         architecture = self.architecture(store.shape)
         with run_of(self, after_training=MEMORY, may_change=self.may_change) as run:
             parts = self.parts(run, build_network(architecture), len(store))
-            run.track(met=not self.first_statistics, snapshots=[])
+            run.track(met=self.statistics != "running", snapshots=[])
             size = chunk_size(len(store), self.n_targets)
             each = min(self.batch_size, size)
             run.check_memory(store, size)
@@ -290,6 +297,8 @@ class GATCluster(Clusterer):
     def _make_targets(self, run: Run, parts: Parts, chunk: Batch, transformed: Tensor) -> Targets:
         """Step 1: the targets of the clean images, by the network in evaluation mode."""
         with torch.no_grad():
+            if self.statistics == "clean":
+                write_statistics(parts.net, pieces(chunk.clean, self.batch_size)[:MET_OF_CHUNK])
             if not run.values["met"]:
                 parts.net.train()
                 for part in pieces(transformed, self.batch_size):
@@ -327,6 +336,8 @@ class GATCluster(Clusterer):
     def _look(self, run: Run, bare: GaussianAttentionNet, store: ImageStore) -> np.ndarray:
         """a_o (n, F) of the clean images in full precision; keeps theta and the layers of the label branch."""
         bare.eval()
+        if self.statistics == "clean":
+            freeze(run, bare, store, self.batch_size)
         seen = [bare(batch.clean) for batch in run.in_order(store, self.target_batch_size)]
         self.theta_ = torch.cat([views.theta for views in seen]).cpu().numpy() if bare.attention else None
         self._map_shape, self.head_ = bare.map_shape, fold(bare.label)
