@@ -13,7 +13,8 @@ Short = dict[str, Any]
 # Of the images as the studies have them; height x width (x channels).
 SIZES = {
     "mnist": "28 x 28", "mnist-test": "28 x 28", "fashion-mnist-test": "28 x 28", "cifar-10-5000": "32 x 32 x 3",
-    "cmu-pie": "32 x 32", "coil-20": "32 x 32", "usps-11k": "16 x 16", "usps": "16 x 16", "orl": "112 x 92", "orl-32": "32 x 32",
+    "cmu-pie": "32 x 32", "coil-20": "32 x 32", "usps-11k": "16 x 16", "usps": "16 x 16", "orl": "112 x 92",
+    "orl-32": "32 x 32",
 }  # fmt: skip
 PIXELS = "pixels"  # of coterie: without their mean image
 UNIT = "pixels with their mean image"
