@@ -143,7 +143,8 @@ def official(asked: argparse.Namespace) -> Iterator[Row]:
     turns = {"the authors' code": lambda: official_seconds(asked)}
     best = best_of(turns | {what: trainer.training for what, trainer in trainers.items()}, asked.turns)
     for what, seconds in best.items():
-        settings = {"side": OFFICIAL_SIDE, "width": 64, "batch_size": 32, "precision": what[9:] or "32"}
+        precision = what.removeprefix("coterie, ") if what in trainers else "32"
+        settings = {"side": OFFICIAL_SIDE, "width": 64, "batch_size": 32, "precision": precision}
         speed = {"updates_per_second": round(1 / seconds, 3), "ratio": round(best["the authors' code"] / seconds, 2)}
         yield row("official", "coterie" if what.startswith("coterie") else what, settings, asked) | speed
 
