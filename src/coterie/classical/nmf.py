@@ -21,7 +21,7 @@ class PlainNMF(NonNegative):
     the two theirs was.
 
     n_rounds: most rounds of the descent. n_clusters: 1 to n. random_state: seed. features: must not be negative, so
-    "pixels"; device: see ``GraphDegreeLinkage``.
+    "unit-pixels"; device: see ``GraphDegreeLinkage``.
     """
 
     kind = "nmf"
