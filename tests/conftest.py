@@ -63,6 +63,18 @@ def coterie(stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
     return run_here
 
 
+def finished_run(stores: Path, photos: Path, name: str, *options: str) -> tuple[Path, Done]:
+    """The run folder ``name`` beside ``photos``, grouped by ``coterie cluster`` with ``options`` and scored by their
+    folders, and what the command said.
+    """
+    run = photos.parent / name
+    with pytest.MonkeyPatch.context() as patch:
+        use_stores(patch, stores)
+        done = run_here("cluster", photos, *options, "--out", run, "--classes", "folders")
+    assert done.code == 0, done.err
+    return run, done
+
+
 def use_stores(patch: pytest.MonkeyPatch, stores: Path) -> None:
     """Compiled code stays where it is, or every test would compile it for 20 s."""
     from coterie.graphs import compiled

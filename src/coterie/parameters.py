@@ -16,6 +16,13 @@ def check_n_clusters(n_clusters: object, *, auto: bool = False) -> None:
         check_whole("n_clusters", n_clusters, or_else=' or "auto"' if auto else "")
 
 
+def check_several_clusters(n_clusters: object, method: str) -> None:
+    """ConfigError unless ``n_clusters`` is a whole number of at least 2, which ``method`` needs to tell them apart."""
+    check_n_clusters(n_clusters)
+    if n_clusters == 1:
+        raise ConfigError(f"n_clusters is 1, and {method} learns by telling clusters apart; ask for 2 or more")
+
+
 def check_whole(name: str, value: object, *, least: int = 1, or_else: str = "") -> None:
     """ConfigError unless ``value`` is a whole number of at least ``least``; ``or_else`` names what else is allowed."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cli.runner import Done, info, kinds_by_group, rows, run_here
-from conftest import use_stores
+from cli.runner import Done, info, kinds_by_group, rows
+from conftest import finished_run
 from coterie.files.run_folder import RunFolder
 from coterie.training.run import Run
 
@@ -21,12 +21,7 @@ QUICK = ("-k", "3", "--method", "dac", "--epochs", "8", "--batch-size", "12", "-
 
 @pytest.fixture(scope="module")
 def finished(stores: Path, photos: Path) -> tuple[Path, Done]:
-    run = photos.parent / "dac"
-    with pytest.MonkeyPatch.context() as patch:
-        use_stores(patch, stores)
-        done = run_here("cluster", photos, *QUICK, "--out", run, "--classes", "folders")
-    assert done.code == 0, done.err
-    return run, done
+    return finished_run(stores, photos, "dac", *QUICK)
 
 
 def test_a_folder_becomes_a_run_with_page_model_answers_and_snapshots(finished: tuple[Path, Done]) -> None:

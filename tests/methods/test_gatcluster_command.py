@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.runner import Done, info, kinds_by_group, rows, run_here
-from conftest import use_stores
+from cli.runner import Done, info, kinds_by_group, rows
+from conftest import finished_run
 from coterie.files.run_folder import RunFolder
 from coterie.report.payload import payload
 from coterie.report.ranking import typical_first
@@ -19,12 +19,7 @@ QUICK = ("-k", "3", "--method", "gatcluster", "--epochs", "30", "--batch-size", 
 
 @pytest.fixture(scope="module")
 def finished(stores: Path, photos: Path) -> tuple[Path, Done]:
-    run = photos.parent / "gatcluster"
-    with pytest.MonkeyPatch.context() as patch:
-        use_stores(patch, stores)
-        done = run_here("cluster", photos, *QUICK, "--out", run, "--classes", "folders")
-    assert done.code == 0, done.err
-    return run, done
+    return finished_run(stores, photos, "gatcluster", *QUICK)
 
 
 def test_a_folder_becomes_a_run_with_page_model_and_both_answers(finished: tuple[Path, Done]) -> None:

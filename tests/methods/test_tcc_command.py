@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.runner import EACH, KINDS, Done, info, kinds_by_group, rows, run_here
-from conftest import use_stores
+from cli.runner import EACH, KINDS, Done, info, kinds_by_group, rows
+from conftest import finished_run
 from coterie.files.run_folder import RunFolder
 from coterie.methods.twins import Memory
 
@@ -40,12 +40,7 @@ def colour_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(stores: Path, colour_photos: Path) -> tuple[Path, Done]:
-    run = colour_photos.parent / "tcc"
-    with pytest.MonkeyPatch.context() as patch:
-        use_stores(patch, stores)
-        done = run_here("cluster", colour_photos, *QUICK, "--out", run, "--classes", "folders")
-    assert done.code == 0, done.err
-    return run, done
+    return finished_run(stores, colour_photos, "tcc", *QUICK)
 
 
 def test_a_folder_of_colour_photos_becomes_a_run_with_three_answers(finished: tuple[Path, Done]) -> None:

@@ -44,7 +44,7 @@ from coterie.methods.snapshots import Snapshot, plain, snapshot, thinned
 from coterie.methods.taken import Taken, taken, tell
 from coterie.nets.label_network import LabelNetwork, Shape
 from coterie.nets.valid_conv import DAC_PUBLISHED, dac_layout
-from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
+from coterie.parameters import check_choice, check_number, check_several_clusters, check_whole
 from coterie.training.run import Run
 from coterie.training.settings import MAY_CHANGE
 
@@ -207,9 +207,7 @@ class DAC(Clusterer):
         self.tensorboard = tensorboard
 
     def check_parameters(self) -> None:
-        check_n_clusters(self.n_clusters)
-        if self.n_clusters == 1:
-            raise ConfigError("n_clusters is 1, and DAC learns by telling clusters apart; ask for 2 or more")
+        check_several_clusters(self.n_clusters, "DAC")
         for name in ("epochs", "repeats", "views", "maps"):
             check_whole(name, getattr(self, name))
         for name in ("batch_size", "chunk"):

@@ -53,7 +53,7 @@ from coterie.nets.dccm_net import (
     n_features_for,
 )
 from coterie.nets.discriminator import WIDTH, PairDiscriminator
-from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
+from coterie.parameters import check_choice, check_number, check_several_clusters, check_whole
 from coterie.training.batches import Batch
 from coterie.training.run import Run
 
@@ -218,9 +218,7 @@ class DCCM(Clusterer):
         self.tensorboard = tensorboard
 
     def check_parameters(self) -> None:
-        check_n_clusters(self.n_clusters)
-        if self.n_clusters == 1:
-            raise ConfigError("n_clusters is 1, and DCCM learns by telling clusters apart; ask for 2 or more")
+        check_several_clusters(self.n_clusters, "DCCM")
         for name in ("epochs", "repeats", "views", "maps", "mi_width", "n_negatives"):
             check_whole(name, getattr(self, name))
         for name in ("chunk", "batch_size"):

@@ -42,7 +42,7 @@ from coterie.methods.snapshots import Snapshot, plain, shown, snapshot
 from coterie.methods.taken import Taken, taken, tell
 from coterie.nets.attention import GAUSSIANS, GaussianAttentionNet, LabelFeatures
 from coterie.nets.batch_statistics import write_statistics
-from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
+from coterie.parameters import check_choice, check_number, check_several_clusters, check_whole
 from coterie.training.batches import Batch
 from coterie.training.run import Run
 from coterie.training.settings import MAY_CHANGE
@@ -205,9 +205,7 @@ class GATCluster(Clusterer):
         self.tensorboard = tensorboard
 
     def check_parameters(self) -> None:
-        check_n_clusters(self.n_clusters)
-        if self.n_clusters == 1:
-            raise ConfigError("n_clusters is 1, and GATCluster learns by telling clusters apart; ask for 2 or more")
+        check_several_clusters(self.n_clusters, "GATCluster")
         for name in ("epochs", "n_targets", "repeats", "width"):
             check_whole(name, getattr(self, name))
         for name in ("n_features", "map_size"):

@@ -55,7 +55,7 @@ from coterie.methods.triplets import (
 )
 from coterie.nets.conv_stack import LETTERS, blocks_for, check_blocks
 from coterie.nets.ensemble import Ensemble
-from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
+from coterie.parameters import check_choice, check_number, check_several_clusters, check_whole
 from coterie.training.run import Run
 from coterie.training.settings import MAY_CHANGE
 
@@ -245,9 +245,7 @@ class JULE(Clusterer):
         self.tensorboard = tensorboard
 
     def check_parameters(self) -> None:
-        check_n_clusters(self.n_clusters)
-        if self.n_clusters == 1:
-            raise ConfigError("n_clusters is 1, and JULE learns by telling clusters apart; ask for 2 or more")
+        check_several_clusters(self.n_clusters, "JULE")
         if self.eta != "auto":
             check_number("eta", self.eta, above=0, most=1)
         for name in ("epochs", "round_epochs", "n_runs"):

@@ -47,7 +47,7 @@ from coterie.methods.taken import Taken, taken, tell
 from coterie.methods.twins import Known, Memory, Objective, Parts, twin_contrast
 from coterie.nets.heads import COMBINATIONS, PROJECTIONS, TwinHead
 from coterie.nets.resnet import trunk_for
-from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
+from coterie.parameters import check_choice, check_number, check_several_clusters, check_whole
 from coterie.training.memory import EMATwin, Queue, unit
 from coterie.training.processes import first_warns, from_first
 from coterie.training.run import Run
@@ -260,9 +260,7 @@ class TCC(Clusterer):
         self.tensorboard = tensorboard
 
     def check_parameters(self) -> None:
-        check_n_clusters(self.n_clusters)
-        if self.n_clusters == 1:
-            raise ConfigError("n_clusters is 1, and TCC learns by telling clusters apart; ask for 2 or more")
+        check_several_clusters(self.n_clusters, "TCC")
         for name in ("epochs", "dim", "n_samples"):
             check_whole(name, getattr(self, name))
         check_whole("batch_size", self.batch_size, least=2)

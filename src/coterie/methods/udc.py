@@ -53,7 +53,7 @@ from coterie.methods.settled import memberships_by_embedding, restore_settled, s
 from coterie.methods.snapshots import snapshot
 from coterie.methods.wasserstein import eta_at
 from coterie.nets.gan import as_seen, check_sides, is_signed
-from coterie.parameters import check_choice, check_n_clusters, check_number, check_whole
+from coterie.parameters import check_choice, check_number, check_several_clusters, check_whole
 from coterie.training.run import Run
 from coterie.training.settings import MAY_CHANGE
 
@@ -209,9 +209,7 @@ class UDC(Clusterer):
         self.tensorboard = tensorboard
 
     def check_parameters(self) -> None:
-        check_n_clusters(self.n_clusters)
-        if self.n_clusters == 1:
-            raise ConfigError("n_clusters is 1, and UDC learns by telling clusters apart; ask for 2 or more")
+        check_several_clusters(self.n_clusters, "UDC")
         for name in ("iterations", "n_runs", "width", "n_critic", "critic_heads"):
             check_whole(name, getattr(self, name))
         check_whole("batch_size", self.batch_size, least=2)
