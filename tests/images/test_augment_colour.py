@@ -61,6 +61,25 @@ def test_a_turn_of_the_hue_is_kornias() -> None:
     torch.testing.assert_close(turn_hue(images, turns), theirs, rtol=0, atol=1e-5)
 
 
+def test_a_turn_of_the_hue_has_the_gradient_of_small_steps_and_none_that_is_not_a_number() -> None:
+    images, turns = colours(6).double().requires_grad_(), torch.tensor([-0.5, -0.31, 0, 0.1, 0.4, 0.5]).double()
+    smooth = images.detach()[..., 2:].requires_grad_()  # no two channels alike, where the slope is another on each side
+    assert torch.autograd.gradcheck(lambda x: turn_hue(x, turns), smooth, eps=1e-8, atol=1e-4)
+    turn_hue(images, turns).sum().backward()
+    assert images.grad is not None
+    assert torch.isfinite(images.grad).all()
+
+
+def test_jitter_makes_the_same_images_where_a_gradient_goes_through_and_gives_them_one() -> None:
+    images, jitter = colours(), Jitter(0.4, 0.4, 0.4, 0.1)
+    watched = images.clone().requires_grad_()
+    made = jitter(watched, Draws(24, CPU, generator()))
+    torch.testing.assert_close(made, jitter(images, Draws(24, CPU, generator())), rtol=0, atol=1e-5)
+    made.sum().backward()
+    assert watched.grad is not None
+    assert (watched.grad.flatten(1).abs().sum(1) > 0).all()
+
+
 def test_a_whole_turn_of_the_hue_is_the_identity() -> None:
     torch.testing.assert_close(turn_hue(colours(), torch.ones(24)), colours(), rtol=0, atol=2e-6)
 

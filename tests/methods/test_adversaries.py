@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 
 from coterie.images.augment import Augmentation
-from coterie.images.colour import Jitter
-from coterie.images.noise import Noise
-from coterie.images.warp import Warp
+from coterie.images.presets import preset
 from coterie.methods.adversaries import FIGURES, Draw, FigureSums, Players, RunDraws, Terms, iterate
 from coterie.methods.probes import change_by
 from coterie.nets.gan import Generator, Tower
@@ -122,12 +120,12 @@ def test_the_figures_are_the_means_of_what_the_steps_saw() -> None:
 
 
 def augmentation() -> Augmentation:
-    return Augmentation((Warp(rotation=15, shift=0.125, scale=(0.8, 1.2)), Jitter(0.4, 0.4, 0.4), Noise((0.05, 0.05))))
+    return preset("udc")
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (3, 12, 12)], ids=str)
 def test_augmentation_lets_gradients_through_and_gives_each_run_its_own_draws(shape: tuple[int, ...]) -> None:
-    images = torch.rand(4, 2, *shape, requires_grad=True)
+    images = torch.rand(4, 2, *shape).requires_grad_()
     generators: Callable[[], list[torch.Generator]] = lambda: [torch.Generator().manual_seed(s) for s in (1, 2)]  # noqa: E731
     change = change_by(augmentation(), generators(), shape[0] == 3)
     changed = change(images)
@@ -138,6 +136,7 @@ def test_augmentation_lets_gradients_through_and_gives_each_run_its_own_draws(sh
     assert images.grad.abs().sum() > 0
     alone = change_by(augmentation(), generators()[1:], shape[0] == 3)(images[:, 1:])
     torch.testing.assert_close(alone[:, 0], changed[:, 1])
+    torch.testing.assert_close(change_by(augmentation(), generators(), shape[0] == 3)(images.detach()), changed)
 
 
 def test_consistency_and_augmentation_train() -> None:

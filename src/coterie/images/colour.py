@@ -73,7 +73,8 @@ class Jitter:
         # which images meet hue first must not follow from their rows: two views of an image stand far apart
         places = draws.places()
         turns = draws.uniform((-self.hue, self.hue)) * chosen
-        if len(images) < draws.n:  # part of a batch, of which any number may meet hue at a stage
+        # in part of a batch any number may meet hue at a stage; a gradient needs what is written over otherwise
+        if len(images) < draws.n or images.requires_grad:
             return jitter_(images.clone(), factors, order, turns, stage_of(places, draws.n))
         rows = places.argsort()
         return jitter_(images.index_select(0, rows), factors[rows], order[rows], turns[rows]).index_select(0, places)
