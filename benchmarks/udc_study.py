@@ -63,6 +63,7 @@ def told(model: UDC, classes: np.ndarray) -> dict[str, Any]:
     figures = Figures(
         *(np.array([row[criterion] for row in model.runs_]) for criterion in CRITERIA),
         drifting=np.array([row["drifting"] for row in model.runs_]),
+        collapsed=np.array([row["collapsed"] for row in model.runs_]),
     )
     found = correlations(figures, np.array([run["ari"] for run in runs]))
     return {

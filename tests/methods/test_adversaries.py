@@ -20,16 +20,16 @@ SHAPES = [(1, 16, 16), (3, 12, 12), (2,)]
 class Trained:
     """Players of some runs with plain optimisers."""
 
-    def __init__(self, shape: tuple[int, ...], seeds: tuple[int, ...], heads: int = 1) -> None:
+    def __init__(self, shape: tuple[int, ...], seeds: tuple[int, ...], heads: int = 1, norm: str = "none") -> None:
         n: dict[str, Any] = {"width": 2, "n_runs": len(seeds), "hidden": (12, 11, 10)}
         self.networks: dict[str, Any] = {
-            "generator": Generator(shape, K, Z, **n), "critic": Tower(shape, heads, **n),
+            "generator": Generator(shape, K, Z, norm=norm, **n), "critic": Tower(shape, heads, **n),
             "classifier": Tower(shape, K, **n),
         }  # fmt: skip
         starts = [torch.Generator().manual_seed(seed) for seed in seeds]
         for network in self.networks.values():
             network.double().start(starts)
-        self.players = Players(**self.networks, k=K)
+        self.players = Players(**self.networks, k=K, by_batch=norm == "bn")
         self.adams = {name: torch.optim.Adam(net.parameters(), 1e-2, (0.5, 0.9)) for name, net in self.networks.items()}
         self.losses: list[tuple[str, Tensor]] = []
 
@@ -74,6 +74,14 @@ def test_the_fused_plan_gives_the_losses_of_the_algorithm_line_by_line(
         torch.testing.assert_close(one, other, atol=1e-9, rtol=1e-7)
     for name, weight in fused.weights().items():
         torch.testing.assert_close(weight, plain.weights()[name], atol=1e-6, rtol=1e-6, msg=name)
+
+
+def test_a_generator_that_normalises_by_the_batch_makes_its_batches_one_by_one_in_either_plan() -> None:
+    shape = (3, 16, 16)
+    fused, plain = Trained(shape, (0, 1), norm="bn"), Trained(shape, (0, 1), norm="bn")
+    a = iterate(fused.players, real(shape), drawn((5, 6)), Terms(10.0, 2.0), fused.update)
+    b = iterate(plain.players, real(shape), drawn((5, 6)), Terms(10.0, 2.0, fused=False), plain.update)
+    torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-7)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

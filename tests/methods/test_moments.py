@@ -32,7 +32,8 @@ def test_states_are_kept_evenly_over_the_second_half_where_stairs_and_lines_end(
 
 
 def a_moment(iteration: int, network: Tower) -> Moment:
-    figures = Figures(**{name: np.full(2, 0.5) for name in CRITERIA}, drifting=np.array([True, False]))
+    told = {"drifting": np.array([True, False]), "collapsed": np.zeros(2, dtype=bool)}
+    figures = Figures(**{name: np.full(2, 0.5) for name in CRITERIA}, **told)
     return Moment(iteration, dict(network.state_dict()), np.zeros((2, 3, 8, 1, 2, 2), np.uint8), figures)
 
 

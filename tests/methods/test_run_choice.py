@@ -11,6 +11,7 @@ from coterie.methods.run_choice import (
     at_moments,
     best_moments,
     best_run,
+    collapsed,
     correlations,
     drifts,
     figures_of,
@@ -33,7 +34,7 @@ def sure(labels: np.ndarray, k: int = 2, share: float = 0.98) -> np.ndarray:
 
 
 def figures(**changes: Any) -> Figures:
-    own = {name: np.zeros(3) for name in CRITERIA} | {"drifting": np.zeros(3, dtype=bool)}
+    own = {name: np.zeros(3) for name in CRITERIA} | {name: np.zeros(3, bool) for name in ("drifting", "collapsed")}
     return Figures(**{**own, **{name: np.asarray(value) for name, value in changes.items()}})
 
 
@@ -76,6 +77,45 @@ def test_a_run_that_drifts_counts_by_its_distance_alone() -> None:
     np.testing.assert_array_equal(mean_ranks(drifting), mean_ranks(given))
 
 
+def test_runs_that_put_all_images_into_few_clusters_stand_behind_one_that_does_not() -> None:
+    """They are sure, agree with themselves and with each other, and would be ranked first for it."""
+    thirds, nothing = np.arange(300) % 3, np.zeros(300, dtype=int)
+    labels = np.stack([nothing, nothing, thirds], axis=1)
+    changed = labels.copy()
+    changed[:60, 2] = (changed[:60, 2] + 1) % 3
+    own = (np.full(3, 0.1), np.full((3, 3), 1 / 3), np.zeros(3, dtype=bool))
+    found = figures_of(sure(labels, 3), changed, *own)
+    np.testing.assert_array_equal(found.collapsed, [True, True, False])
+    assert best_run(found)[0] == 2
+    assert best_run(found._replace(collapsed=np.zeros(3, dtype=bool)))[0] == 0
+    assert best_run(found._replace(collapsed=np.ones(3, dtype=bool)))[0] == 0
+    assert [row["collapsed"] for row in run_table(found, [1, 2, 3], [9, 9, 9])] == [True, True, False]
+    assert other_features(pairwise_nmi(labels), found, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "prior", "expected"),
+    [
+        ((50, 50), (0.5, 0.5), False),
+        ((99, 1), (0.5, 0.5), False),
+        ((100, 0), (0.5, 0.5), True),
+        ((90, 10), (0.9, 0.1), False),
+        ((100, 0), (0.9, 0.1), True),
+        ((97, 1, 1, 1), (0.25, 0.25, 0.25, 0.25), True),
+        ((50, 50, 0, 0), (0.25, 0.25, 0.25, 0.25), False),
+    ],
+)
+def test_collapse_is_less_than_half_of_what_was_drawn_or_all_images_in_one(
+    sizes: tuple[int, ...], prior: tuple[float, ...], expected: bool
+) -> None:
+    labels = np.repeat(np.arange(len(sizes)), sizes)[:, None]
+    assert collapsed(labels, np.array([prior])).tolist() == [expected]
+
+
+def test_the_run_that_was_asked_for_answers_and_the_sentence_says_so() -> None:
+    assert best_run(figures(wasserstein=[0.3, 0.1, 0.2]), 3) == (2, "choose=3 asked for run 3 of 3")
+
+
 def test_each_run_answers_from_the_moment_that_ranks_best_among_its_own() -> None:
     then = [
         figures(wasserstein=[0.3, 0.1, 0.2], entropy=[0.5, 0.1, 0.2]),
@@ -102,7 +142,7 @@ def test_runs_at_moments_of_their_own_have_the_figures_of_then_and_are_compared_
 
 
 def test_a_single_run_answers() -> None:
-    one = Figures(*(np.ones(1) for _ in CRITERIA), drifting=np.ones(1, dtype=bool))
+    one = Figures(*(np.ones(1) for _ in CRITERIA), drifting=np.ones(1, dtype=bool), collapsed=np.ones(1, dtype=bool))
     assert best_run(one) == (0, "it is the only run")
 
 
@@ -111,7 +151,8 @@ def test_runs_that_found_something_else_are_offered_once() -> None:
     nmi = pairwise_nmi(labels)
     np.testing.assert_allclose(nmi[0], [1, 0, 1, 0], atol=1e-9)
     assert np.array_equal(nmi, nmi.T)
-    ranked = Figures(*(np.zeros(4) for _ in CRITERIA), drifting=np.zeros(4, dtype=bool))
+    none = np.zeros(4, dtype=bool)
+    ranked = Figures(*(np.zeros(4) for _ in CRITERIA), drifting=none, collapsed=none)
     assert other_features(nmi, ranked, 0) == [1]
     assert other_features(nmi, ranked, 1) == [0]
     better = ranked._replace(wasserstein=np.array([0.0, 0.3, 0, 0.1]))

@@ -105,6 +105,7 @@ def test_each_stacked_run_is_a_single_run_of_its_seed_on_the_same_real_images(
 def test_another_run_can_be_asked_to_answer(model: UDC) -> None:
     other = 3 - model.chosen_run_
     found = train(None, choose=other)
+    assert f"choose={other} asked for run {other} of 2" in found.assigned_because_
     assert found.chosen_run_ == other
     assert np.array_equal(found.labels_, model.answers_[f"run-{other}"].labels)
 
@@ -272,6 +273,7 @@ def test_a_run_that_drifts_away_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"batch_size": 1}, "batch_size is 1; expected a whole number of at least 2"),
         ({"checkpoint": "best"}, "checkpoint is 'best'; expected one of last, auto"),
         ({"schedule": "mine"}, "schedule is 'mine'; expected one of paper, code"),
+        ({"consistency": 1.0}, "consistency is 1.0 and compares variants of images; give augment='udc'"),
         ({"augment": "mice"}, "augment is 'mice'; expected one of none, udc"),
         ({"prior": "0.5,0.5"}, "prior is '0.5,0.5'; expected 3 shares"),
         ({"held_out": 0.7}, "held_out is 0.7"),
@@ -296,6 +298,7 @@ def test_features_are_refused_since_there_is_nothing_to_train_on() -> None:
         UDC(**SETTINGS).fit(np.zeros((50, 8)))
 
 
+@pytest.mark.filterwarnings("ignore::coterie.errors.CollapseWarning")  # seven images and two iterations
 def test_fewer_images_than_a_batch_are_walked_again_and_again() -> None:
     found = UDC(**{**SETTINGS, "n_clusters": 2, "batch_size": 30, "iterations": 2}).fit(IMAGES[:7])
     assert len(found.labels_) == 7

@@ -1,5 +1,6 @@
 """Sets kept as a folder of images for each class."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,8 @@ from coterie.images.store import open_images
 
 
 def read_class_folders(folder: Path, size: tuple[int, int] | None = None, *, grey: bool | None = None) -> Rows:
-    """The images under ``folder``, sorted by path; the class of an image is the folder it lies in.
+    """The images under ``folder``, sorted by path; the class of an image is the folder it lies in. Classes are numbered
+    in the order of the folders' names, s2 before s10.
 
     ``size`` is (height, width) to stretch them to, ``grey`` one channel or three; None is what ``open_images`` finds
     right by looking. Raises SourceError when an image cannot be read, since a set with holes is another set, or when
@@ -25,7 +27,15 @@ def read_class_folders(folder: Path, size: tuple[int, int] | None = None, *, gre
             f"{len(store.skipped):,} files of {folder} cannot be read as images ({first.name}: {first.reason}): "
             "repair or remove them"
         )
-    names, classes = np.unique([str(Path(name).parent) for name in store.names], return_inverse=True)
-    if len(names) < 2:
+    folders = [str(Path(name).parent) for name in store.names]
+    numbers = {name: number for number, name in enumerate(sorted(set(folders), key=_natural))}
+    if len(numbers) < 2:
         raise SourceError(f"all images of {folder} lie in one folder: expected a folder for each class")
-    return Rows(np.asarray(store.images), classes.astype(np.int64), str(folder))
+    classes = np.array([numbers[name] for name in folders], dtype=np.int64)
+    return Rows(np.asarray(store.images), classes, str(folder))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Numbers within names by their value, as people count."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

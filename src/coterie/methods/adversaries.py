@@ -34,13 +34,15 @@ FIGURES = ("wasserstein", "penalty", "cross_entropy", "fake_accuracy")
 @dataclass(frozen=True)
 class Players:
     """The three networks of r runs, for ``k`` clusters. Generator and classifier may be wrapped (mixed precision); the
-    critic is bare, since its penalty is sensitive to rounding.
+    critic is bare, since its penalty is sensitive to rounding. ``by_batch``: the generator normalises by the batch, so
+    that batches must not be made at once.
     """
 
     generator: nn.Module
     critic: Tower
     classifier: nn.Module
     k: int
+    by_batch: bool = False
 
 
 class Draw(NamedTuple):
@@ -119,6 +121,8 @@ def _made_at_once(players: Players, draw: Draw) -> Tensor:
     """(N - 1, b, r, *shape): all that critic and classifier see of the generator, which does not move meanwhile."""
     noise, clusters = draw.noise[:-1], draw.clusters[:-1]
     with torch.no_grad():
+        if players.by_batch:
+            return torch.stack([players.generator(z, _coded(players, y)) for z, y in zip(noise, clusters, strict=True)])
         made: Tensor = players.generator(noise.flatten(0, 1), _coded(players, clusters.flatten(0, 1)))
     return made.view(*noise.shape[:2], *made.shape[1:])
 

@@ -1,7 +1,7 @@
 """The networks of r runs of UDC with all that a checkpoint keeps of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -16,6 +16,7 @@ from coterie.training.memory import EMATwin
 from coterie.training.run import Run
 
 BETAS = (0.5, 0.9)  # of Adam (Algorithm 1)
+APART = 500_009  # between the seed of a run's weights and that of its noise, which must not be made of the same numbers
 FUSED = ("cpu", "cuda")  # where Adam has a single kernel for a step; there are ten steps in an iteration
 
 
@@ -92,7 +93,7 @@ class Parts:
     def graphed(self) -> GraphedIterations:
         """Iterations as CUDA graphs, of the networks and optimisers without what a run wraps them in."""
         bare = {name: getattr(optimizer, "optimizer", optimizer) for name, optimizer in self.optimizers.items()}
-        return GraphedIterations(Players(self.generator, self.critic, self.classifier, self.players.k), bare)
+        return GraphedIterations(replace(self.players, generator=self.generator, classifier=self.classifier), bare)
 
     @torch.no_grad()
     def follow_prior(self, real: Tensor) -> None:
@@ -126,10 +127,11 @@ def build_parts(
     slow = Slow(EMATwin(generator, keep[0], "copy"), EMATwin(classifier, keep[1], "copy"), keep)
     run.setup(slow.generator)
     run.setup(slow.classifier)
-    draws, sums = RunDraws(seeds, prior, run.device), FigureSums(n_runs, run.device)
+    draws = RunDraws([(seed + APART) % 2**63 for seed in seeds], prior, run.device)
+    sums = FigureSums(n_runs, run.device)
     run.track(
         **called, **{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()},
         slow_generator=slow.generator, slow_classifier=slow.classifier, draws=draws, sums=sums,
     )  # fmt: skip
-    players = Players(called[GENERATOR], critic, called[CLASSIFIER], k)
+    players = Players(called[GENERATOR], critic, called[CLASSIFIER], k, sizes.g_norm == "bn")
     return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums, sizes.n_noise)

@@ -68,7 +68,9 @@ def plain(moment: Moment) -> dict[str, Any]:
 
 def restored(saved: dict[str, Any]) -> Moment:
     """The moment that ``plain`` was given."""
-    return Moment(**{**saved, "figures": Figures(**saved["figures"])})
+    figures = saved["figures"]
+    none = np.zeros(len(figures["drifting"]), dtype=bool)  # of a checkpoint from before collapse was looked at
+    return Moment(**{**saved, "figures": Figures(**{"collapsed": none, **figures})})
 
 
 def answering(network: Tower, moments: Sequence[Moment], chosen: Sequence[int]) -> Tower:

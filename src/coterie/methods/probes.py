@@ -113,8 +113,8 @@ def generated(generator: Generator, k: int, n_noise: int, many: int) -> np.ndarr
     same = torch.Generator(weight.device).manual_seed(0)
     noise = torch.randn(many, 1, n_noise, generator=same, device=weight.device).expand(-1, generator.n_runs, -1)
     codes = torch.eye(k, device=weight.device)[:, None, None].expand(-1, many, generator.n_runs, -1)
-    with torch.no_grad():
-        made = torch.stack([generator(noise, code).transpose(0, 1) for code in codes], 1)
+    with torch.no_grad():  # all clusters in one batch, as a generator that normalises by the batch was trained
+        made = generator(noise.repeat(k, 1, 1), codes.flatten(0, 1)).unflatten(0, (k, many)).movedim(2, 0)
     pixels: np.ndarray = (as_shown(made, is_signed(generator.shape)) * 255).round().clamp(0, 255).byte().cpu().numpy()
     return pixels
 

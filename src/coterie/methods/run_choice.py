@@ -8,8 +8,10 @@ Each run is ranked by five figures that need no classes, and the best mean rank 
     agreement    share of images whose cluster is that of their augmented variant; higher
     medoid       mean adjusted Rand index with the other runs; higher
 
-Which of several states of one run answers is chosen by the same ranks, among its states. That a run's images drift away
-from the real ones is told, and counts by its distance alone: eta makes that rise as it climbs, in good runs too.
+Which of several states of one run answers is chosen by the same ranks, among its states. A run that puts the images
+into far fewer clusters than were drawn stands behind those that do not, since what it says of them is sure, and agrees
+with itself, for nothing. That a run's images drift away from the real ones is told, and counts by its distance alone:
+eta makes that rise as it climbs, in good runs too.
 """
 
 from collections.abc import Sequence
@@ -24,7 +26,7 @@ SAME = 0.8  # normalised mutual information from which on two groupings are of t
 
 
 class Figures(NamedTuple):
-    """Of r runs, each (r,): the figures of ``CRITERIA``, and which runs drift."""
+    """Of r runs, each (r,): the figures of ``CRITERIA``, which runs drift, and which are collapsed."""
 
     wasserstein: np.ndarray
     entropy: np.ndarray
@@ -32,6 +34,7 @@ class Figures(NamedTuple):
     agreement: np.ndarray
     medoid: np.ndarray
     drifting: np.ndarray
+    collapsed: np.ndarray
 
 
 def figures_of(
@@ -48,23 +51,37 @@ def figures_of(
     return Figures(
         wasserstein=wasserstein, entropy=-(shares * logs).sum(axis=2).mean(axis=0),
         marginal=(mean * np.log(mean / prior)).sum(axis=1), agreement=(labels == changed).mean(axis=0),
-        medoid=medoid(labels), drifting=drifting,
+        medoid=medoid(labels), drifting=drifting, collapsed=collapsed(labels, prior),
     )  # fmt: skip
 
 
+def collapsed(labels: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """(r,) bool: whose clusters ``labels`` (n, r) count for less than half of those that ``prior`` (r, k) draws, both
+    by the exponential of the entropy of their shares; or that put all images into one.
+    """
+    k = prior.shape[1]
+    shares = np.stack([np.bincount(own, minlength=k) / len(labels) for own in labels.T])
+    found: np.ndarray = (_effective(shares) < _effective(prior) / 2) | (shares.max(axis=1) == 1)
+    return found
+
+
 def mean_ranks(figures: Figures) -> np.ndarray:
-    """(r,): the mean over ``CRITERIA`` of the rank of each run, 1 the best; equals share theirs."""
+    """(r,): the mean over ``CRITERIA`` of the rank of each run, 1 the best; equals share theirs. To a collapsed run as
+    many are added as there are runs.
+    """
     from scipy.stats import rankdata
 
     own = [rankdata(np.round(getattr(figures, name), 6)) for name in LOWER]
     own += [rankdata(-np.round(getattr(figures, name), 6)) for name in HIGHER]
-    ranks: np.ndarray = np.mean(own, axis=0)
+    ranks: np.ndarray = np.mean(own, axis=0) + len(figures.collapsed) * figures.collapsed
     return ranks
 
 
-def best_run(figures: Figures) -> tuple[int, str]:
-    """The number of the run with the best mean rank, from 0, and a sentence that says why."""
+def best_run(figures: Figures, choose: int | None = None) -> tuple[int, str]:
+    """The run with the best mean rank, or the one that ``choose`` names from 1: its number from 0, and why."""
     ranks = mean_ranks(figures)
+    if choose is not None:
+        return choose - 1, f"choose={choose} asked for run {choose} of {len(ranks)}"
     if len(ranks) == 1:
         return 0, "it is the only run"
     best = int(ranks.argmin())
@@ -122,10 +139,12 @@ def pairwise_nmi(labels: np.ndarray) -> np.ndarray:
 
 
 def other_features(nmi: np.ndarray, figures: Figures, chosen: int) -> list[int]:
-    """The runs, best first, that group by something else than ``chosen`` and than each other, by ``pairwise_nmi``."""
+    """The runs, best first, that group by something else than ``chosen`` and than each other, by ``pairwise_nmi``;
+    none that is collapsed.
+    """
     kept = [chosen]
     for run in np.argsort(mean_ranks(figures), kind="stable"):
-        if all(nmi[run, one] < SAME for one in kept):
+        if not figures.collapsed[run] and all(nmi[run, one] < SAME for one in kept):
             kept.append(int(run))
     return kept[1:]
 
@@ -185,9 +204,14 @@ def medoid(labels: np.ndarray) -> np.ndarray:
 def _rows(figures: Figures, ranks: np.ndarray) -> list[dict[str, Any]]:
     return [
         {**{name: float(getattr(figures, name)[i]) for name in CRITERIA},
-         "drifting": bool(figures.drifting[i]), "mean_rank": float(rank)}
+         "drifting": bool(figures.drifting[i]), "collapsed": bool(figures.collapsed[i]), "mean_rank": float(rank)}
         for i, rank in enumerate(ranks)
     ]  # fmt: skip
+
+
+def _effective(shares: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.exp(-(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1))
+    return found
 
 
 def _pairwise(labels: np.ndarray, score: Any) -> np.ndarray:

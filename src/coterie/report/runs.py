@@ -80,7 +80,8 @@ def _scores(spreads: Any) -> list[list[str]]:
 def _note(row: dict[str, Any], chosen: Any, others: list[Any]) -> str:
     role = "chosen" if row.get("run") == chosen else "groups by something else" if row.get("run") in others else ""
     drift = "drifted away" if row.get("drifting") else ""
-    return ", ".join(filter(None, (role, drift)))
+    collapse = "crowded into few clusters" if row.get("collapsed") else ""
+    return ", ".join(filter(None, (role, drift, collapse)))
 
 
 def _text(value: Any) -> str:
