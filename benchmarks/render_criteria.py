@@ -106,7 +106,12 @@ def _honest(recipes: Recipes) -> str:
         "happened, not as a law. Where seeds lie within a hundredth of each other, a choice costs little, good "
         "or blind. The criterion that `coterie choose` takes was picked with the figures of "
         f"{len(set(recipes) & set(PICKED_ON))} of these recipes in view. A † marks those that came later, which test "
-        "the pick, and (+2) that two seeds came later."
+        "the pick."
+        + (
+            " (+2) says that two seeds came later."
+            if any("+" in _marked(name, counts[name]) for name in counts)
+            else ""
+        )
     )
 
 

@@ -13,7 +13,16 @@ from pathlib import Path
 
 from coterie.evidence.against import said
 from coterie.evidence.cells import FLAGS, Cell, ImageSet
-from coterie.evidence.compare import TRIPLE, Group, all_contradictions, contradictions, groups, remarks, written
+from coterie.evidence.compare import (
+    TRIPLE,
+    Group,
+    all_contradictions,
+    contradictions,
+    counted,
+    groups,
+    remarks,
+    written,
+)
 from coterie.evidence.literature import published_cells, published_sets
 from coterie.evidence.measured import cell_of, read_summaries
 from coterie.evidence.measured import contradictions as own_contradictions
@@ -33,14 +42,17 @@ measured in `docs/results/`. `coterie published SET` prints the same for one set
 the figure is over the runs, whether further images were used, which NMI. Where a paper leaves part of that open, it has
 a letter of its own. Rows are in order under one letter only; under different letters they are different measurements,
 and which method is better does not follow. ACC is the share of images in the right group under the best one-to-one
-naming; `.958 (.915–.984)` is the figure with the lowest and highest of its runs. Rows in bold are ours: the answer that
-the method chose itself without classes, with the command that makes it again, its date and commit. Methods have our
+naming; `.958 (.915–.984)` is the figure with the lowest and highest of its runs. Rows in bold are ours, with the command
+that makes them again, their date and commit: the answer that the method chose itself without classes, and below its name
+with a comma the answer that its paper has (`dac, head`; `jule, rc`), where that is another. Methods have our
 names there: `kmeans` is K-means, `gdl, as published` is AC-GDL and `gdl` coterie's own linkage, `sc-st` is SC,
 `nmf-lp` is NMF.
 
 *Against ours* says of a published figure whether its difference from ours means anything: *within*, *below* or *above*
 the lowest and highest of our seeds under that letter; *cannot be told* where ours is one seed of a random method; *the
-same* or *differs* where nothing is random. It is of ACC, else of NMI. What is known to differ between the two protocols
+same* or *differs* where nothing is random. Few seeds say little: of n + 1 runs of one method, the last lies outside the
+others with a chance of 2 / (n + 1), which stands beside *below* and *above*. *Our linkage* and the like is an answer that
+the paper has not. It is of ACC, else of NMI. What is known to differ between the two protocols
 stands beside it: then no such word says anything of the methods. A word missing there is no proof of one protocol, as
 long as a paper leaves part of it open.
 """
@@ -70,7 +82,7 @@ def page() -> str:
     sets = published_sets()
     for name in dict.fromkeys([*sets, *(cell.data_set for cell in ours)]):
         cells = [cell for cell in (*ours, *published_cells()) if cell.data_set == name]
-        if cells:
+        if cells or (name in sets and sets[name].counts):
             parts.append(_set(name, sets.get(name), cells))
     return "\n".join(parts)
 
@@ -126,6 +138,10 @@ def _set(name: str, known: ImageSet | None, cells: Sequence[Cell]) -> str:
         size = f"{known.n:,} images, " if known.n else ""
         see = f" Other images of this kind: {', '.join(f'`{other}`' for other in known.see)}." if known.see else ""
         lines += [f"{known.title}; {size}{known.k:,} classes, {known.classes} in size.{see}", ""]
+        if known.counts:
+            lines += [f"As printed: {counted(known)}.", ""]
+    if not cells:
+        return "\n".join(lines)
     found = groups(cells)
     table = [
         ["", "method", "ACC", "NMI", "ARI", "against ours", "source", "remarks"],

@@ -84,6 +84,10 @@ def test_a_published_figure_says_whether_its_difference_from_ours_means_anything
     assert sum("python benchmarks/classical_rows.py" in line and "commit" in line for line in lines) == 2
 
 
+def test_the_name_of_a_set_may_be_written_large() -> None:
+    assert run_here("published", "ORL").out == run_here("published", "orl").out
+
+
 def test_summaries_of_ones_own_can_be_shown(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text((RESULTS / "kmeans-digits.json").read_text())
     (row,) = table_of("digits", "--results", tmp_path)
@@ -96,6 +100,8 @@ def test_summaries_of_ones_own_can_be_shown(tmp_path: Path) -> None:
         ([], "SET is missing"),
         (["cifar"], "`coterie published --list` names the sets"),
         (["mnist", "--method", "resnet"], "there are"),
+        (["usps-900"], "uniformity index .998); `coterie published --list`"),
+        (["--list", "mnist"], "--list shows all sets; leave out SET, --method and --csv"),
         (["mnist", "--results", "nowhere"], "holds no summary"),
     ],
 )
@@ -109,7 +115,7 @@ def test_an_impossible_triple_is_told_and_ends_with_one() -> None:
     done = run_here("check-triple", "--acc", ".984", "--nmi", ".978", "--ari", ".951", "-k", "10")
     assert done.code == 1
     first, second = done.out.splitlines()
-    assert first.startswith("with ACC .984 and 10 balanced classes: ARI 0.9635 to ")
+    assert first.startswith("with an ACC of exactly .984 and 10 balanced classes: ARI 0.9635 to ")
     assert second == "impossible: ARI 0.951 is too low: with ACC 0.984 and 10 balanced classes it is at least 0.9624."
     assert done.err == ""
 
@@ -123,6 +129,7 @@ def test_a_possible_triple_ends_with_zero_and_promises_no_more() -> None:
 def test_the_rounding_is_that_of_the_digits_given() -> None:
     assert run_here("check-triple", "--acc", ".98", "--ari", ".95", "-k", "10").code == 0
     assert run_here("check-triple", "--acc", ".9800", "--ari", ".9500", "-k", "10").code == 1
+    assert run_here("check-triple", "--acc", ".984", "--nmi", ".98", "--ari", ".951", "-k", "10").code == 1
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ def told(cell: Cell, own: Cell) -> list[str]:
 @pytest.mark.parametrize(
     ("acc", "words"),
     [
-        (0.5, "within .450–.600 (a)"), (0.45, "within .450–.600 (a)"), (0.4496, "within .450–.600 (a)"),
-        (0.449, "below .450–.600 (a)"), (0.602, "above .450–.600 (a)"),
+        (0.5, "within .450–.600 of 3 seeds (a)"), (0.45, "within .450–.600 of 3 seeds (a)"), (0.4496, "within .450–.600 of 3 seeds (a)"),
+        (0.449, "below .450–.600 of 3 seeds, 50% by chance (a)"), (0.602, "above .450–.600 of 3 seeds, 50% by chance (a)"),
     ],
 )  # fmt: skip
 def test_over_several_seeds_a_figure_lies_within_or_outside_up_to_its_rounding(acc: float, words: str) -> None:
@@ -53,17 +53,19 @@ def test_what_differs_in_the_protocols_stands_beside_the_word_and_what_is_not_st
     own = ours(Score(0.55, 0.45, 0.6))
     other = replace(THEIRS, size="16 x 16", split="train, then test", statistic="best", unlabelled="used")
     assert told(published(0.5, protocol=other), own) == [
-        "within .450–.600 (a; other split; other size; other unlabelled images; the best of their runs)"
+        "within .450–.600 of 3 seeds (a; other split; other size; other unlabelled images; the best of their runs)"
     ]
     unknown = replace(THEIRS, size="not stated", split="not stated")
-    assert told(published(0.5, protocol=unknown), own) == ["within .450–.600 (a)"]
-    assert told(published(0.5, flags=("chosen by labels",)), own) == ["within .450–.600 (a; chosen by labels)"]
+    assert told(published(0.5, protocol=unknown), own) == ["within .450–.600 of 3 seeds (a)"]
+    assert told(published(0.5, flags=("chosen by labels",)), own) == [
+        "within .450–.600 of 3 seeds (a; chosen by labels)"
+    ]
 
 
 def test_nmi_is_compared_where_there_is_no_acc_and_its_mean_matters_then() -> None:
     cell = published(0.5, scores={"nmi": Score(0.7)}, protocol=replace(THEIRS, nmi="arithmetic"))
     own = replace(ours(Score(0.5)), scores={"acc": Score(0.5, 0.4, 0.6), "nmi": Score(0.6, 0.5, 0.65)})
-    assert told(cell, own) == ["NMI above .500–.650 (a; other mean of NMI)"]
+    assert told(cell, own) == ["NMI above .500–.650 of 3 seeds, 50% by chance (a; other mean of NMI)"]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,9 @@ def test_nmi_is_compared_where_there_is_no_acc_and_its_mean_matters_then() -> No
         (published(0.5), ours(Score(0.5), protocol=replace(OURS, input="hog"))),
         (published(0.5, "AC-GDL"), ours(Score(0.5), "gdl")),  # coterie's own default linkage is another method
         (published(0.5, "NMF-LP"), ours(Score(0.5), "nmf-lp, as published")),  # the tables have it as uploaded
+        (published(0.5, "NMF"), ours(Score(0.5), "nmf")),  # the papers' NMF is NMF-LP
+        (published(0.5, "JULE-RC"), ours(Score(0.5), "jule, sf")),
+        (published(0.5, "DAC"), ours(Score(0.5), "dac, rc")),
         (published(0.5, flags=("ablation",)), ours(Score(0.5))),
         (published(0.5, "DAC, epoch 5"), ours(Score(0.5), "dac")),
         (published(0.5, scores={"classification": Score(0.5)}), ours(Score(0.5))),
@@ -83,6 +88,19 @@ def test_nmi_is_compared_where_there_is_no_acc_and_its_mean_matters_then() -> No
 )  # fmt: skip
 def test_what_is_not_the_same_thing_is_not_compared(cell: Cell, own: Cell) -> None:
     assert against(cell, [own]) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "own"), [("JULE-RC", "jule, rc"), ("JULE-SF", "jule, sf"), ("JULE", "jule, rc"), ("DAC", "dac, head")]
+)
+def test_a_figure_is_compared_with_the_answer_that_its_paper_has(method: str, own: str) -> None:
+    assert told(published(0.5, method), ours(Score(0.55, 0.45, 0.6), own)) == ["within .450–.600 of 3 seeds (a)"]
+
+
+def test_an_answer_of_ours_that_the_paper_has_not_is_named() -> None:
+    own = replace(ours(Score(0.55, 0.45, 0.6), "jule"), answer="robust")
+    assert told(published(0.5, "JULE-RC"), own) == ["within .450–.600 of 3 seeds (a; our robust)"]
+    assert told(published(0.5, "JULE-RC"), replace(own, answer="rc")) == ["within .450–.600 of 3 seeds (a)"]
 
 
 def test_a_line_names_every_figure_of_ours_by_its_letter() -> None:

@@ -180,6 +180,16 @@ def test_a_run_that_cannot_be_is_found() -> None:
     assert own_contradictions(short, 10_000, "unequal") == []
 
 
+def test_the_answer_that_a_paper_has_is_a_cell_too_where_another_was_chosen() -> None:
+    cells = {each.method: each for each in measured_cells() if each.source.table == "jule-mnist-test"}
+    assert set(cells) == {"jule", "jule, sf", "jule, rc"}
+    assert [each.answer for each in cells.values()] == ["robust", "sf", "rc"]
+    summary = json.loads((RESULTS / "jule-mnist-test.json").read_text(encoding="utf-8"))
+    assert cells["jule, rc"].scores["acc"].value == summary["answers"]["rc"]["acc"]["median"]
+    assert cells["jule, rc"].protocol.runs == summary["answers"]["rc"]["n"]
+    assert {each.method for each in measured_cells() if each.source.table == "kmeans-digits"} == {"kmeans"}
+
+
 def test_a_measured_cell_says_how_it_came_about() -> None:
     ours = next(each for each in measured_cells() if each.source.table == "jule-usps-11k")
     assert (ours.data_set, ours.method, ours.command) == ("usps-11k", "jule", "coterie reproduce jule-usps-11k")

@@ -252,6 +252,12 @@ def test_triples_that_are_too_good_or_too_poor_say_so() -> None:
     assert check_triple(0.0999, ari=0.0, k=10).feasible
 
 
+def test_each_score_has_the_rounding_of_its_own_digits() -> None:
+    own = {"acc": 0.0005, "nmi": 0.005, "ari": 0.0005}
+    assert not check_triple(0.984, 0.98, 0.951, rounding=own).feasible
+    assert check_triple(0.984, 0.98, 0.951, rounding=0.005).feasible
+
+
 def test_rounding_gives_the_benefit_of_the_doubt() -> None:
     exact = ari_range(0.9, 10)[0]
     assert not check_triple(0.9, ari=exact - 0.003).feasible

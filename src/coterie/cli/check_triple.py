@@ -29,13 +29,13 @@ def check_triple(
         raise ConfigError(f"-k is {n_clusters}; expected at least 2 classes")
     given = {"acc": acc, "nmi": nmi, "ari": ari}
     printed = {name: _share(text, name) for name, text in given.items() if text is not None}
-    rounding = max(unit for _, unit in printed.values()) / 2
+    rounding = {name: unit / 2 for name, (_, unit) in printed.items()}
     values = {name: value for name, (value, _) in printed.items()}
     found = check(**values, k=n_clusters, n_per_class=n_per_class, rounding=rounding)
     if found.ari_range is not None:
         low, high = found.ari_range
         say(
-            f"with ACC {acc} and {n_clusters} balanced classes: ARI {low:.4f} to {high:.4f}, "
+            f"with an ACC of exactly {acc} and {n_clusters} balanced classes: ARI {low:.4f} to {high:.4f}, "
             f"NMI at least {found.nmi_minimum:.4f}"
         )
     for reason in found.reasons:

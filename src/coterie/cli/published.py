@@ -39,11 +39,14 @@ def published(
 
     with noted_warnings():
         ours = measured_cells(results)
+        if list_ and (data_set or method or as_csv):
+            raise ConfigError("--list shows all sets; leave out SET, --method and --csv")
         if list_:
             _show_sets(ours)
             return
         if data_set is None:
             raise ConfigError("SET is missing; `coterie published --list` names the sets that have figures")
+        data_set = data_set.casefold()  # as the names of all sets are
         found = cells_of(data_set, ours, method)
         if as_csv:
             _show_csv(found)
@@ -65,12 +68,14 @@ def _show_sets(ours: Sequence["Cell"]) -> None:
 
 
 def _show(name: str, found: Sequence["Group"]) -> None:
-    from coterie.evidence.compare import set_of
+    from coterie.evidence.compare import counted, set_of
 
     known = set_of(name)
     if known:
         size = f"{known.n:,} images, " if known.n else ""
         say(f"{known.title} ({size}{known.k:,} classes, {known.classes} in size)")
+        if known.counts:
+            say(counted(known))
     lines = [HEADER, *(line for group in found for line in _lines(group, found))]
     for line in _aligned(lines):
         say(line)

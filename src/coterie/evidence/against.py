@@ -1,8 +1,9 @@
 """A published figure against ours of the same method: whether the difference means anything.
 
-Over several seeds of ours a figure lies within the lowest and highest of them, or outside. One seed of a random method
-tells nothing; where nothing is random the figure is the same, up to the digits printed, or differs. What is known of
-the two protocols and differs is named beside it: then the figures are of different things.
+Over n seeds of ours a figure lies within the lowest and highest of them, or outside, where one more seed of ours would
+lie too with a chance of 2 / (n + 1), which is said. One seed of a random method tells nothing; where nothing is random
+the figure is the same, up to the digits printed, or differs. What is known of the two protocols and differs is named
+beside it, and where our answer is one that the paper has not: then the figures are of different things.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,9 +11,12 @@ from typing import NamedTuple
 
 from coterie.evidence.cells import Cell, Score
 from coterie.evidence.compare import TRIPLE, Group, family, share
+from coterie.evidence.measured import PAPERS
 
 NOT_RESULTS = {"training log", "ablation"}  # states on the way and parts of a method: none of ours is one
 NOT_OURS = {"chosen by labels": "chosen by labels", "legacy metric": "legacy metric"}
+HEAD = "head"
+THEIR_ANSWER = {"JULE-SF": "sf", "JULE-RC": "rc", "JULE": "rc"}  # of the others it is the head
 LINKAGE, AS_PUBLISHED = "gdl", "as published"  # coterie's own default is another linkage than the papers'
 ROUNDED = 5e-5  # rows of ours have four decimals
 
@@ -50,13 +54,20 @@ def sentence(comparison: Comparison, place: str) -> str:
 
 def _is_counterpart(cell: Cell, own: Cell) -> bool:
     base, _, how = own.method.partition(", ")
-    same_way = how == AS_PUBLISHED if base == LINKAGE else how in ("", "exact") or how.startswith("eta=")
     return (
         own.data_set == cell.data_set
-        and same_way
-        and family(own.method) == family(cell.method)
+        and base == family(cell.method)
+        and _is_same_way(cell, base, how)
         and _kind(own.protocol.input) == _kind(cell.protocol.input)
     )
+
+
+def _is_same_way(cell: Cell, base: str, how: str) -> bool:
+    if base == LINKAGE:
+        return how == AS_PUBLISHED
+    if how in PAPERS:
+        return how == THEIR_ANSWER.get(cell.method, HEAD)
+    return how in ("", "exact") or how.startswith("eta=")
 
 
 def _kind(given: str) -> str:
@@ -84,7 +95,9 @@ def _verdict(cell: Cell, own: Cell, name: str) -> str:
     near = 0.5 * 10**-cell.digits + ROUNDED
     if low is not None and high is not None:
         word = "below" if theirs < low - near else "above" if theirs > high + near else "within"
-        return f"{word} {share(low)}–{share(high)}"
+        seeds, chance = own.protocol.runs, 2 / (own.protocol.runs + 1)
+        by_chance = "" if word == "within" else f", {chance:.0%} by chance"
+        return f"{word} {share(low)}–{share(high)} of {seeds} seeds{by_chance}"
     if own.random:
         return f"one seed: cannot be told, {share(value)}"
     return f"{'the same' if abs(theirs - value) <= near else 'differs'}, {share(value)}"
@@ -99,6 +112,8 @@ def _differing(cell: Cell, own: Cell, name: str) -> Iterable[str]:
         **({"mean of NMI": (theirs.nmi, mine.nmi)} if name == "nmi" else {}),
     }
     yield from (f"other {part}" for part, two in parts.items() if "not stated" not in two and two[0] != two[1])
+    if own.answer and own.answer not in PAPERS:
+        yield f"our {own.answer}"
     if theirs.statistic == "best":
         yield "the best of their runs"
     yield from (words for flag, words in NOT_OURS.items() if flag in cell.flags)

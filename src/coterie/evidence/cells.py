@@ -139,6 +139,7 @@ class Cell:
         digits: decimals that the shares were printed with.
         command: what makes the figure again; None for a published one.
         random: whether another seed would give another figure; True where that is not known.
+        answer: of ours, which of several answers of the method it is; "" where there is one.
     """
 
     data_set: str
@@ -151,3 +152,4 @@ class Cell:
     digits: int = 3
     command: str | None = None
     random: bool = True
+    answer: str = ""

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from coterie.errors import ConfigError
 from coterie.evidence.cells import Cell, ImageSet, Protocol, Score
 from coterie.evidence.literature import published_cells, published_sets
-from coterie.metrics import Feasibility, check_triple
+from coterie.metrics import Feasibility, check_triple, uniformity_index
 
 # Ours -> as the papers call it; SC and NMF of the later tables quote the same two papers as these.
 LITERATURE = {
     "kmeans": ("K-means",), "gdl": ("AC-GDL",), "sc-st": ("SC-ST", "SC"), "nmf-lp": ("NMF-LP", "NMF"),
-    "jule": ("JULE", "JULE-RC"),
+    "jule": ("JULE", "JULE-RC", "JULE-SF"),
 }  # fmt: skip
 FAMILIES = {name.casefold(): ours for ours, names in LITERATURE.items() for name in names}
 TRIPLE = ("acc", "nmi", "ari")
@@ -55,8 +55,10 @@ def cells_of(name: str, measured: Iterable[Cell], method: str | None = None) -> 
     everything = [*measured, *published_cells()]
     found = [cell for cell in everything if cell.data_set == name]
     if not found:
+        known = set_of(name)
+        about = f" ({known.title}: {counted(known)})" if known and known.counts else ""
         raise ConfigError(
-            f"there is no figure on a set {name!r}; `coterie published --list` names the sets that have one"
+            f"there is no figure on a set {name!r}{about}; `coterie published --list` names the sets that have one"
         )
     chosen = [cell for cell in found if method is None or _is_called(cell.method, method)]
     if not chosen:
@@ -78,6 +80,13 @@ def _is_called(method: str, wanted: str) -> bool:
 def set_of(name: str) -> ImageSet | None:
     """What is known of the set; None for one that no published table has."""
     return published_sets().get(name)
+
+
+def counted(known: ImageSet) -> str:
+    """How many images each class has, where a table prints that, and how even they are (UI, udc.md section 6)."""
+    classes = [label for label, count in enumerate(known.counts) for _ in range(count)]
+    sizes = ", ".join(f"{count:,}" for count in known.counts)
+    return f"images of each class {sizes}; uniformity index {share(uniformity_index(classes))}"
 
 
 def groups(cells: Sequence[Cell]) -> list[Group]:

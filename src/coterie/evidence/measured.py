@@ -20,11 +20,14 @@ from coterie.metrics import check_triple
 
 Short = dict[str, Any]
 CITE = "measured here; docs/results"
+PAPERS = ("head", "sf", "rc")  # answers that are those of the papers: a method's own head, and JULE's two
+ENDS = ("median", "min", "max")
 ROUNDING = 5e-5  # of the scores in the rows of a study; those in a summary have more digits
 
 
 def measured_cells(folder: Path | None = None) -> list[Cell]:
-    """A cell for each of our records: median, lowest and highest over its runs of the answer chosen without classes.
+    """A cell for each of our records: median, lowest and highest over its runs of the answer chosen without classes, or
+    of the answer that a paper has.
 
     ``folder`` holds summaries (``*.json``); None takes what came with the package. Raises ConfigError when the
     folder has no summary, or a file in it is none.
@@ -45,7 +48,22 @@ def read_summaries(folder: Path) -> list[Short]:
         raise ConfigError(
             f"{folder} holds no summary; write one by `coterie reproduce RECIPE --summary {folder}/x.json`"
         )
-    return [shortened(read_summary(path)) for path in paths]
+    return [short for path in paths for short in both_answers(read_summary(path))]
+
+
+def both_answers(summary: Mapping[str, Any]) -> list[Short]:
+    """The record of what was chosen without classes, and one for each answer of the method's paper that was not."""
+    chosen = shortened(summary)
+    papers = [name for name in summary["answers"] if name in PAPERS and set(summary["chosen"]) != {name}]
+    return [chosen, *(_of_answer(chosen, summary, name) for name in papers)]
+
+
+def _of_answer(chosen: Short, summary: Mapping[str, Any], name: str) -> Short:
+    own = summary["answers"][name]
+    scores = {score: [own[score][end] for end in ENDS] for score in SCORES}
+    return chosen | {
+        "method": f"{chosen['method']}, {name}", "answer": name, "scores": scores, "n_runs": own["n"], "runs": [],
+    }  # fmt: skip
 
 
 def shortened(summary: Mapping[str, Any]) -> Short:
@@ -66,7 +84,8 @@ def shortened(summary: Mapping[str, Any]) -> Short:
         **USUAL,
         "date": summary["dates"][-1],
         "commit": (summary["commits"][-1] or "no commit")[:7],
-        "scores": {name: [summary["selected"][name][end] for end in ("median", "min", "max")] for name in SCORES},
+        "answer": " or ".join(summary["chosen"]) if len(summary["answers"]) > 1 else "",
+        "scores": {name: [summary["selected"][name][end] for end in ENDS] for name in SCORES},
         "n_runs": len(summary["runs"]),
         "runs": [[run["scores"][name] for name in SCORES] for run in summary["runs"]],
     }
@@ -98,8 +117,9 @@ def cell_of(short: Short) -> Cell:
     where = f"{short['date']}, commit {short['commit']}"
     source = Source("coterie", CITE, short["table"], where, short["description"])
     return Cell(
-        short["set"], short["method"], scores, protocol, source, command=short["command"], random=short["random"]
-    )
+        short["set"], short["method"], scores, protocol, source, command=short["command"], random=short["random"],
+        answer=short.get("answer", ""),
+    )  # fmt: skip
 
 
 def _score(three: list[float], n_runs: int) -> Score:

@@ -20,7 +20,7 @@ PIXELS = "pixels"  # of coterie: without their mean image
 UNIT = "pixels with their mean image"
 INPUTS = {"unit": UNIT, "centred": PIXELS, "pixels": PIXELS, "raw": "pixels from 0 to 1"}
 CLUSTERERS = {"ac-gdl": "gdl, as published", "average": "ac-link"}  # of the study -> as the other studies say
-NOT_RANDOM = {"gdl", "ac-link", "ac-zell", "ac-pic", "ward"}
+NOT_RANDOM = {"gdl", "ac-link", "ac-ward", "ac-zell", "ac-pic", "ward"}
 USUAL = {"split": "all", "unlabelled": "none", "nmi": "geometric"}
 LAST = ("command", "commit", "date")  # of several seeds the last row's
 

@@ -41,6 +41,7 @@ the geometric and the arithmetic NMI are at least 1 - (h(e) + e ln(k - 1)) / ln 
 largest NMI is not derived here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite, log
 
@@ -91,31 +92,33 @@ def check_triple(
     ari: float | None = None,
     k: int = 10,
     n_per_class: int | None = None,
-    rounding: float = 0.0005,
+    rounding: float | Mapping[str, float] = 0.0005,
 ) -> Feasibility:
     """Whether one assignment to at most k clusters of k balanced classes can have these scores.
 
-    ``rounding`` is half a unit of the last printed digit (0.0005 for .984): a triple is called impossible only when no
-    values that round to it are possible. The other direction is not promised: one that passes may still be impossible.
+    ``rounding`` is half a unit of the last printed digit (0.0005 for .984), or that of each score by its name: a triple
+    is called impossible only when no values that round to it are possible. The other direction is not promised: one
+    that passes may still be impossible.
     """
+    half = rounding if isinstance(rounding, Mapping) else dict.fromkeys(("acc", "nmi", "ari"), rounding)
     for name, value in (("acc", acc), ("nmi", nmi), ("ari", ari)):
         if value is not None and not (isfinite(value) and -1 <= value <= 1):
             raise ConfigError(f"{name} must be a share of at most 1 (.984, not 98.4), got {value}.")
-    lowest, highest = max(acc - rounding, 1 / k), min(acc + rounding, 1.0)
+    lowest, highest = max(acc - half["acc"], 1 / k), min(acc + half["acc"], 1.0)
     if lowest > highest:
         return Feasibility(False, [f"ACC {acc:.4g} is below 1/{k}, which the best naming always reaches."])
     printed = min(max(acc, 1 / k), 1.0)
     low, high = ari_range(printed, k, n_per_class)
     reasons = []
-    if ari is not None and ari + rounding < (bound := ari_range(lowest, k, n_per_class)[0]):
+    if ari is not None and ari + half["ari"] < (bound := ari_range(lowest, k, n_per_class)[0]):
         reasons.append(
             f"ARI {ari:.4g} is too low: with ACC {acc:.4g} and {k} balanced classes it is at least {bound:.4f}."
         )
-    if ari is not None and ari - rounding > (bound := _highest(lowest, highest, k, n_per_class)):
+    if ari is not None and ari - half["ari"] > (bound := _highest(lowest, highest, k, n_per_class)):
         reasons.append(
             f"ARI {ari:.4g} is too high: with ACC {acc:.4g} and {k} balanced classes it is at most {bound:.4f}."
         )
-    if nmi is not None and nmi + rounding < (bound := nmi_minimum(lowest, k)):
+    if nmi is not None and nmi + half["nmi"] < (bound := nmi_minimum(lowest, k)):
         reasons.append(
             f"NMI {nmi:.4g} is too low: with ACC {acc:.4g} and {k} balanced classes it is at least {bound:.4f}."
         )
