@@ -107,11 +107,7 @@ def _honest(recipes: Recipes) -> str:
         "or blind. The criterion that `coterie choose` takes was picked with the figures of "
         f"{len(set(recipes) & set(PICKED_ON))} of these recipes in view. A † marks those that came later, which test "
         "the pick."
-        + (
-            " (+2) says that two seeds came later."
-            if any("+" in _marked(name, counts[name]) for name in counts)
-            else ""
-        )
+        + (" (+2) says that two seeds came later." if any("+" in _marked(*each) for each in counts.items()) else "")
     )
 
 

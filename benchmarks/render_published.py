@@ -42,19 +42,18 @@ measured in `docs/results/`. `coterie published SET` prints the same for one set
 the figure is over the runs, whether further images were used, which NMI. Where a paper leaves part of that open, it has
 a letter of its own. Rows are in order under one letter only; under different letters they are different measurements,
 and which method is better does not follow. ACC is the share of images in the right group under the best one-to-one
-naming; `.958 (.915–.984)` is the figure with the lowest and highest of its runs. Rows in bold are ours, with the command
-that makes them again, their date and commit: the answer that the method chose itself without classes, and below its name
-with a comma the answer that its paper has (`dac, head`; `jule, rc`), where that is another. Methods have our
-names there: `kmeans` is K-means, `gdl, as published` is AC-GDL and `gdl` coterie's own linkage, `sc-st` is SC,
-`nmf-lp` is NMF.
+naming; `.958 (.915–.984)` is the figure with the lowest and highest of its runs. Rows in bold are ours, with the
+command that makes them again, their date and commit: the answer that the method chose itself without classes, and where
+that is another, the answer that its paper has (`dac, head`; `jule, rc`). Methods have our names there: `kmeans` is
+K-means, `gdl, as published` is AC-GDL and `gdl` coterie's own linkage, `sc-st` is SC, `nmf-lp` is NMF.
 
 *Against ours* says of a published figure whether its difference from ours means anything: *within*, *below* or *above*
 the lowest and highest of our seeds under that letter; *cannot be told* where ours is one seed of a random method; *the
 same* or *differs* where nothing is random. Few seeds say little: of n + 1 runs of one method, the last lies outside the
-others with a chance of 2 / (n + 1), which stands beside *below* and *above*. *Our linkage* and the like is an answer that
-the paper has not. It is of ACC, else of NMI. What is known to differ between the two protocols
-stands beside it: then no such word says anything of the methods. A word missing there is no proof of one protocol, as
-long as a paper leaves part of it open.
+others with a chance of 2 / (n + 1), which stands beside *below* and *above*. *Our linkage* and the like is an answer
+that the paper has not. It is of ACC, else of NMI. What is known to differ between the two protocols stands beside it:
+then no such word says anything of the methods. A word missing there is no proof of one protocol, as long as a paper
+leaves part of it open.
 """
 IMPOSSIBLE = """\
 ## Figures that cannot be

@@ -29,10 +29,13 @@ def told(cell: Cell, own: Cell) -> list[str]:
 @pytest.mark.parametrize(
     ("acc", "words"),
     [
-        (0.5, "within .450–.600 of 3 seeds (a)"), (0.45, "within .450–.600 of 3 seeds (a)"), (0.4496, "within .450–.600 of 3 seeds (a)"),
-        (0.449, "below .450–.600 of 3 seeds, 50% by chance (a)"), (0.602, "above .450–.600 of 3 seeds, 50% by chance (a)"),
+        (0.5, "within .450–.600 of 3 seeds (a)"),
+        (0.45, "within .450–.600 of 3 seeds (a)"),
+        (0.4496, "within .450–.600 of 3 seeds (a)"),
+        (0.449, "below .450–.600 of 3 seeds, 50% by chance (a)"),
+        (0.602, "above .450–.600 of 3 seeds, 50% by chance (a)"),
     ],
-)  # fmt: skip
+)
 def test_over_several_seeds_a_figure_lies_within_or_outside_up_to_its_rounding(acc: float, words: str) -> None:
     assert told(published(acc), ours(Score(0.55, 0.45, 0.6))) == [words]
 
