@@ -98,7 +98,19 @@ def test_a_variant_is_the_name_without_the_set() -> None:
     alone["recipe"]["name"] = "tcc-usps-alone"
     assert variant(alone) == "tcc-alone"
     alone["recipe"]["name"] = "mine"
-    assert variant(alone) == "kmeans"
+    assert variant(alone) == "mine"
+
+
+def test_sizes_of_a_set_are_tables_of_their_own_and_never_ranked_together(made: list[dict[str, Any]]) -> None:
+    larger = summary("large", "a", 0.99)
+    larger["data"]["shape"] = [100, 1, 16, 16]
+    both = [*made, larger]
+    assert list(by_set(both)) == ["a 1 x 16 x 16", "a 1 x 8 x 8", "b", "c", "d"]
+    assert [each["recipe"]["name"] for each in by_set(both)["a 1 x 16 x 16"]] == ["large-a"]
+    ranking = ranks(both)
+    assert ranking is not None
+    assert "large" not in ranking.mean_ranks
+    assert "results-a-1-x-16-x-16.svg" in render(both).images
 
 
 def marks(svg: str, tag: str, **wanted: str) -> list[ET.Element]:

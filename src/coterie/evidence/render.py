@@ -48,7 +48,7 @@ def render(summaries: Sequence[Summary], title: str = "Results", images: str = "
     """
     parts, made = [f"# {title}", _introduction()], {}
     for name, own in by_set(summaries).items():
-        file = f"results-{name}.svg"
+        file = f"results-{name.replace(' ', '-')}.svg"
         made[file] = spread_plot(f"{name}: ACC of each run", "ACC", [_spread(summary) for summary in own])
         parts += [f"## {name}", _about(own[0]), table(own), f"![ACC of every run on {name}]({images}{file})"]
     ranking = ranks(summaries)
@@ -64,15 +64,20 @@ def render(summaries: Sequence[Summary], title: str = "Results", images: str = "
 
 
 def by_set(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
-    """set -> its summaries, the highest median of ACC first."""
-    names = sorted({summary["data"]["set"] for summary in summaries})
-    return {
-        name: sorted(
-            (summary for summary in summaries if summary["data"]["set"] == name),
-            key=lambda summary: (-summary["selected"]["acc"]["median"], summary["recipe"]["name"]),
-        )
-        for name in names
-    }
+    """set -> its summaries, the highest median of ACC first; one of several image sizes is as many sets, since figures
+    of different sizes are of different things.
+    """
+    found: dict[str, list[Summary]] = {}
+    for summary in sorted(summaries, key=lambda each: (-each["selected"]["acc"]["median"], each["recipe"]["name"])):
+        found.setdefault(_measured_on(summary, summaries), []).append(summary)
+    return dict(sorted(found.items()))
+
+
+def _measured_on(summary: Summary, among: Sequence[Summary]) -> str:
+    """The set, and the size of its images where ``among`` has it in several."""
+    name, shape = summary["data"]["set"], summary["data"]["shape"]
+    sizes = {tuple(other["data"]["shape"][1:]) for other in among if other["data"]["set"] == name}
+    return str(name) if len(sizes) == 1 else f"{name} {' x '.join(map(str, shape[1:]))}"
 
 
 def table(summaries: Sequence[Summary]) -> str:
@@ -92,9 +97,7 @@ def table(summaries: Sequence[Summary]) -> str:
 
 def variant(summary: Summary) -> str:
     """What runs, whatever the set: the recipe's name without that of its set."""
-    name, data_set = summary["recipe"]["name"], summary["data"]["set"]
-    short: str = name.replace(f"-{data_set}", "", 1)
-    return short if short != name else str(summary["recipe"]["method"]["name"])
+    return str(summary["recipe"]["name"]).replace(f"-{summary['data']['set']}", "", 1)
 
 
 def ranks(summaries: Sequence[Summary]) -> Ranking | None:
@@ -105,7 +108,8 @@ def ranks(summaries: Sequence[Summary]) -> Ranking | None:
     """
     medians: dict[str, dict[str, float]] = {}
     for summary in summaries:
-        medians.setdefault(variant(summary), {})[summary["data"]["set"]] = summary["selected"]["acc"]["median"]
+        place = _measured_on(summary, summaries)
+        medians.setdefault(variant(summary), {})[place] = summary["selected"]["acc"]["median"]
     kept = sorted(medians, key=lambda name: (-len(medians[name]), name))
     while len(kept) >= FEWEST:
         common = sorted(set.intersection(*(set(medians[name]) for name in kept)))
@@ -125,7 +129,8 @@ def _introduction() -> str:
         "Made of the summaries of runs alone. Scores are of the answer that each run selected without classes: the "
         "median over its runs, and the lowest and the highest. ACC is the share of images in the right group under the "
         "best one-to-one naming, NMI has the geometric mean, ARI is corrected for chance. In the plots a dot is a run, "
-        "the stroke their median, a ring what was published. A single run says nothing of its spread."
+        "the stroke their median, a ring what was published, which may be of another size, split or definition: "
+        "`coterie published SET` tells. A single run says nothing of its spread."
     )
 
 
