@@ -100,6 +100,19 @@ def test_a_figure_is_compared_with_the_answer_that_its_paper_has(method: str, ow
     assert told(published(0.5, method), ours(Score(0.55, 0.45, 0.6), own)) == ["within .450–.600 of 3 seeds (a)"]
 
 
+def test_hand_crafted_features_are_compared_with_the_descriptor_that_the_paper_names() -> None:
+    theirs = replace(THEIRS, input="hand-crafted features")
+    named, unnamed = (
+        published(0.5, "AC-PIC", protocol=theirs, notes=("HOG",)),
+        published(0.5, "AC-PIC", protocol=theirs),
+    )
+    hog, sift = (
+        ours(Score(0.5), "ac-pic", random=False, protocol=replace(OURS, input=given)) for given in ("hog", "sift")
+    )
+    assert told(named, hog) == ["the same, .500 (a)"]
+    assert told(named, sift) == told(unnamed, hog) == []
+
+
 def test_an_answer_of_ours_that_the_paper_has_not_is_named() -> None:
     own = replace(ours(Score(0.55, 0.45, 0.6), "jule"), answer="robust")
     assert told(published(0.5, "JULE-RC"), own) == ["within .450–.600 of 3 seeds (a; our robust)"]

@@ -17,6 +17,7 @@ NOT_RESULTS = {"training log", "ablation"}  # states on the way and parts of a m
 NOT_OURS = {"chosen by labels": "chosen by labels", "legacy metric": "legacy metric"}
 HEAD = "head"
 THEIR_ANSWER = {"JULE-SF": "sf", "JULE-RC": "rc", "JULE": "rc"}  # of the others it is the head
+DESCRIPTORS = {"HOG": "hog", "LBP": "lbp", "spatial pyramid": "sift"}  # as JULE's notes name them -> ours
 LINKAGE, AS_PUBLISHED = "gdl", "as published"  # coterie's own default is another linkage than the papers'
 ROUNDED = 5e-5  # rows of ours have four decimals
 
@@ -58,7 +59,7 @@ def _is_counterpart(cell: Cell, own: Cell) -> bool:
         own.data_set == cell.data_set
         and base == family(cell.method)
         and _is_same_way(cell, base, how)
-        and _kind(own.protocol.input) == _kind(cell.protocol.input)
+        and _kind(own) == _kind(cell)
     )
 
 
@@ -70,11 +71,16 @@ def _is_same_way(cell: Cell, base: str, how: str) -> bool:
     return how in ("", "exact") or how.startswith("eta=")
 
 
-def _kind(given: str) -> str:
-    """Of what a method is given: pixels, an embedding or hand-crafted features make different figures altogether."""
+def _kind(cell: Cell) -> str:
+    """Of what a method is given: pixels, an embedding or each of the descriptors make different figures altogether. A
+    paper that has several names the one of a set in a note.
+    """
+    given = cell.protocol.input
     if given.startswith("embedding"):
         return "embedding"
-    return "hand-crafted" if given in ("hand-crafted features", "hog", "lbp", "sift") else "pixels"
+    if given == "hand-crafted features":
+        return next((DESCRIPTORS[note] for note in cell.notes if note in DESCRIPTORS), given)
+    return given if given in DESCRIPTORS.values() else "pixels"
 
 
 def _compared(cell: Cell, own: Cell) -> Comparison | None:
