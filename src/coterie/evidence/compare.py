@@ -10,7 +10,8 @@ from coterie.evidence.cells import Cell, ImageSet, Protocol, Score
 from coterie.evidence.literature import published_cells, published_sets
 from coterie.metrics import Feasibility, check_triple, uniformity_index
 
-# Ours -> as the papers call it; SC and NMF of the later tables quote the same two papers as these.
+# Ours -> as the papers call it; SC and NMF of the later tables cite the papers of SC-ST and NMF-LP (DCCM [58], [7]; UDC
+# [83], [82]).
 LITERATURE = {
     "kmeans": ("K-means",), "gdl": ("AC-GDL",), "sc-st": ("SC-ST", "SC"), "nmf-lp": ("NMF-LP", "NMF"),
     "jule": ("JULE", "JULE-RC", "JULE-SF"),
