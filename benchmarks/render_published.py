@@ -9,6 +9,7 @@ The published cells stand in src/coterie/evidence/published/*.toml, ours in JSON
 
 import json
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 
 from coterie.evidence.against import said
@@ -23,7 +24,7 @@ from coterie.evidence.compare import (
     remarks,
     written,
 )
-from coterie.evidence.literature import published_cells, published_sets
+from coterie.evidence.literature import PValues, published_cells, published_p_values, published_sets
 from coterie.evidence.measured import cell_of, read_summaries
 from coterie.evidence.measured import contradictions as own_contradictions
 from coterie.evidence.studies import Short, read_studies
@@ -77,7 +78,7 @@ Of {n} published rows with an ACC, {bad} break a bound, in the {lines} ways belo
 def page() -> str:
     """The text of docs/published.md."""
     ours = [cell_of(short) for short in records()]
-    parts = [INTRODUCTION, _flags(), _impossible(), "## Set by set\n"]
+    parts = [INTRODUCTION, _flags(), _impossible(), *map(_p_values, published_p_values()), "## Set by set\n"]
     sets = published_sets()
     for name in dict.fromkeys([*sets, *(cell.data_set for cell in ours)]):
         cells = [cell for cell in (*ours, *published_cells()) if cell.data_set == name]
@@ -129,6 +130,15 @@ def _ours() -> tuple[int, int]:
         known = sets[short["set"]]
         broken += len(own_contradictions(short, known.n, known.classes))
     return sum(len(short["runs"]) for short in shorts), broken
+
+
+def _p_values(found: PValues) -> str:
+    lines = [["", *found.methods], ["---", *["---:"] * len(found.methods)]]
+    for method, row in zip(found.methods, found.rows, strict=True):
+        lines.append([method, *("" if isnan(p) else f"{p:.4f}".lstrip("0") for p in row)])
+    source = f"{found.source.paper}, {found.source.table} ({found.source.where})"
+    about = f"{source}: {found.source.about}; [](scores.md) has what comes out here."
+    return f"## p-values as printed\n\n{about}\n\n{_table(lines)}\n"
 
 
 def _set(name: str, known: ImageSet | None, cells: Sequence[Cell]) -> str:
