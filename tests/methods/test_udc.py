@@ -10,8 +10,9 @@ import torch
 
 import coterie
 from coterie.errors import ConfigError, DivergenceWarning, TrainingError
-from coterie.methods import METHODS
+from coterie.methods import METHODS, gan_parts
 from coterie.methods import udc as module
+from coterie.methods.adversaries import RunDraws
 from coterie.methods.udc import NEXT_SEED, UDC
 from coterie.training.run import Run
 from methods.patterns import K, patterns
@@ -56,6 +57,20 @@ def test_the_runs_are_told_with_their_seeds_and_figures(model: UDC) -> None:
     assert model.chosen_run_ == best["run"]
     np.testing.assert_allclose(np.diag(model.nmi_), 1)
     assert set(model.alternatives_) <= {1, 2} - {model.chosen_run_}
+
+
+def test_noise_is_not_made_of_the_numbers_that_the_weights_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    class Spy(RunDraws):
+        def __init__(self, given: Any, *rest: Any) -> None:
+            seeds.extend(given)
+            super().__init__(given, *rest)
+
+    monkeypatch.setattr(gan_parts, "RunDraws", Spy)
+    model = train(None, iterations=1)
+    assert len(seeds) == 2
+    assert not set(seeds) & set(model.seeds())
 
 
 def test_every_line_has_medians_and_the_figures_of_each_run(model: UDC) -> None:
