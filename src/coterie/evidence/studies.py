@@ -14,6 +14,7 @@ Short = dict[str, Any]
 SIZES = {
     "mnist": "28 x 28", "mnist-test": "28 x 28", "fashion-mnist-test": "28 x 28", "cifar-10-5000": "32 x 32 x 3",
     "cmu-pie": "32 x 32", "coil-20": "32 x 32", "usps-11k": "16 x 16", "usps": "16 x 16", "orl": "112 x 92",
+    "usps-700": "8 x 8",  # as its recipe has it
     "orl-32": "32 x 32", "digits": "8 x 8", "cifar-10": "32 x 32 x 3", "tiny-imagenet-10": "64 x 64 x 3",
 }  # fmt: skip
 PIXELS = "pixels"  # of coterie: without their mean image
