@@ -177,12 +177,12 @@ def test_folders_that_are_numbered_are_counted_as_people_count(
 ) -> None:
     """The persons of ORL are s1 to s40; a set that is made of them knows some by their number."""
     monkeypatch.setenv("COTERIE_CACHE", str(tmp_path_factory.mktemp("stores")))
-    for number in (1, 2, 10):
-        (tmp_path / f"mine/s{number}").mkdir(parents=True)
+    for number, name in ((1, "s1"), (2, "s2"), (10, "s10"), (11, "s10²")):
+        (tmp_path / "mine" / name).mkdir(parents=True)
         image = np.array([[number, 255], [255, 255]], np.uint8)
-        Image.fromarray(image).save(tmp_path / f"mine/s{number}/1.png")
+        Image.fromarray(image).save(tmp_path / "mine" / name / "1.png")
     data = load("mine", tmp_path)
-    assert dict(zip(data.classes.tolist(), data.images[:, 0, 0, 0].tolist(), strict=True)) == {0: 1, 1: 2, 2: 10}
+    assert dict(zip(data.classes.tolist(), data.images[:, 0, 0, 0].tolist(), strict=True)) == {0: 1, 1: 2, 2: 10, 3: 11}
 
 
 def test_a_known_set_may_be_a_folder_for_each_class(

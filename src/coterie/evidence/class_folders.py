@@ -37,5 +37,5 @@ def read_class_folders(folder: Path, size: tuple[int, int] | None = None, *, gre
 
 def _natural(name: str) -> list[tuple[int, str]]:
     """Numbers within names by their value, as people count."""
-    parts = re.split(r"([0-9]+)", name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    parts = re.split(r"([0-9]+)", name)  # every second part is a number; others may hold a ², which is a digit too
+    return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)]
