@@ -9,8 +9,8 @@ ten), and GFLOP/s by the cost model of udc.md section 11 (12 G + 52 D + 14 C mul
 the arithmetic that the algorithm needs and not what a plan spends. Every row has two ceilings of that moment with it:
 GFLOP/s of a product of large matrices ("gemm_gflops") and of the critic's largest layer alone, forward, for the batch
 of one run ("layer_gflops"). All plans run in turns; the best turn counts, since whatever else the machine does only
-slows a turn down. On a CUDA device there is a row for a whole iteration as one graph (``graphed``), random numbers and
-all; it has not been run yet.
+slows a turn down. On a CUDA device there are rows for a whole iteration as one graph (``graphed``), random numbers and
+all, with our kernels (``stacked_kernels``) and with cuDNN's grouped convolutions.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from torch.nn.functional import conv2d
 
 from coterie.methods.adversaries import Players, RunDraws, Terms, iterate
 from coterie.methods.graphed import WARM_UP, GraphedIterations
+from coterie.nets import stacked
 from coterie.nets.gan import Generator, Tower, stages
 from coterie.nets.stacked import KERNEL, after_conv
 
@@ -169,6 +170,21 @@ def multiplications(arguments: argparse.Namespace) -> float:
     return float((12 * g + 52 * d + 14 * c) * arguments.batch_size)
 
 
+def graphs(
+    arguments: argparse.Namespace, plans: dict[tuple[str, int], Terms], device: torch.device
+) -> dict[tuple[str, int], Callable[[], None]]:
+    """The fused plans as CUDA graphs: with our kernels, and the first with cuDNN's."""
+    steps = {
+        (f"{plan}, CUDA graph", n_runs): as_graph(arguments, n_runs, terms, device)
+        for (plan, n_runs), terms in plans.items() if terms.fused
+    }  # fmt: skip
+    ours, stacked._found = stacked._found, lambda: None
+    for n_runs in {1, arguments.runs}:
+        steps["fused, CUDA graph, cuDNN", n_runs] = as_graph(arguments, n_runs, plans["fused", n_runs], device)
+    stacked._found = ours
+    return steps
+
+
 def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     device = torch.device(arguments.device)
     plans = {
@@ -180,9 +196,7 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     }
     steps = {key: iteration(arguments, key[1], terms, device) for key, terms in plans.items()}
     if device.type == "cuda":
-        for n_runs in {1, arguments.runs}:
-            terms = plans["fused, one critic batch", n_runs]
-            steps["one critic batch, CUDA graph", n_runs] = as_graph(arguments, n_runs, terms, device)
+        steps |= graphs(arguments, plans, device)
     best = dict.fromkeys(steps, float("inf"))
     for _ in range(TURNS):
         for key, step in steps.items():

@@ -22,11 +22,13 @@ FUSED = ("cpu", "cuda")  # where Adam has a single kernel for a step; there are 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the networks: clusters, numbers of noise, maps, outputs of the critic, and the generator's normalisation."""
+    """Of the networks: clusters, numbers of noise of each run, maps, outputs of the critic, and the generator's
+    normalisation.
+    """
 
     shape: Shape
     k: int
-    n_noise: int
+    n_noise: Sequence[int]
     width: int
     critic_heads: int
     g_norm: str
@@ -61,7 +63,7 @@ class Slow:
 class Parts:
     """``players`` as an iteration calls them, the same networks bare, ``slow`` ones, random numbers and figures.
 
-    n_noise: numbers of noise.
+    n_noise: numbers of noise, of the run that has most.
     """
 
     players: Players
@@ -134,4 +136,4 @@ def build_parts(
         slow_generator=slow.generator, slow_classifier=slow.classifier, draws=draws, sums=sums,
     )  # fmt: skip
     players = Players(called[GENERATOR], critic, called[CLASSIFIER], k, sizes.g_norm == "bn")
-    return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums, sizes.n_noise)
+    return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums, max(sizes.n_noise))

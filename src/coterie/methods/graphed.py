@@ -41,7 +41,7 @@ class StaticIteration:
     ) -> None:
         self.players, self.optimizers = players, optimizers
         self.real, self.draw = torch.empty_like(real), Draw(*map(torch.empty_like, draw))
-        self.eta = real.new_zeros(())
+        self.eta = real.new_zeros(()) if isinstance(terms.eta, float) else torch.empty_like(terms.eta)
         self.terms = replace(terms, eta=self.eta)
 
     def fill(self, real: Tensor, draw: Draw, eta: float | Tensor) -> None:
@@ -49,7 +49,7 @@ class StaticIteration:
         self.real.copy_(real)
         for own, given in zip(self.draw, draw, strict=True):
             own.copy_(given)
-        self.eta.fill_(eta)
+        self.eta.fill_(eta) if isinstance(eta, float) else self.eta.copy_(eta)
 
     def compute(self) -> Outcome:
         """The iteration: all ten updates."""

@@ -32,6 +32,7 @@ from coterie.images.trained import TrainedNetwork, build_network
 from coterie.methods.adversaries import Change, Terms, iterate
 from coterie.methods.answers import head_answer, most_common
 from coterie.methods.cluster_prior import LEARNED, Prior, shares_of
+from coterie.methods.each_run import OneOrSeveral, dealt, numbers_of
 from coterie.methods.gan_parts import Parts, Sizes, build_parts
 from coterie.methods.graphed import GraphedIterations
 from coterie.methods.moments import answering, kept_after, plain, restored, taken
@@ -86,12 +87,14 @@ class UDC(Clusterer):
             moments of the second half, the best in the same figures.
         batch_size: n, not stated in the paper, 100 (code).
         width: maps of the first convolution of critic and classifier, of the last but one of the generator; 64 (paper).
-        n_noise: numbers in z, 128 (code). The authors' advice where groups are simple is to take fewer.
+        n_noise: numbers in z, 128 (code). The authors' advice where groups are simple is to take fewer. Several, such
+            as "4,8,32", are dealt to the runs in turn, as nobody knows before how many are too many (ours).
         n_critic: critic updates in an iteration, 5 (paper).
         n_class: classifier updates in an iteration: "auto" is 4 (paper), and 2 at first with schedule="code".
         schedule: "paper" keeps both; "code" doubles them after a third of the iterations, as the official code does.
         penalty: lambda of Eq. 5: "auto" is 100 for one head (paper) and 10 for ten (code), which are the same loss.
-        eta: weight of the entropy at first: "auto" is 10 for one head (paper) and 1 for ten (code).
+        eta: weight of the entropy at first: "auto" is 10 for one head (paper) and 1 for ten (code). Several, such as
+            "1,10", are dealt to the runs in turn (ours).
         gamma: factor of eta at every stair, 1.2 (paper).
         tau: iterations of a stair: "auto" makes 30 of them, as the paper has on every set, each of 1,000 at least: in a
             short training an eta that climbs fast leaves the generator no time to draw well.
@@ -147,12 +150,12 @@ class UDC(Clusterer):
         checkpoint: str = "last",
         batch_size: int = 64,
         width: int = 16,
-        n_noise: int = 32,
+        n_noise: int | OneOrSeveral = 32,
         n_critic: int = 5,
         n_class: int | str = "auto",
         schedule: str = "paper",
         penalty: float | str = "auto",
-        eta: float | str = "auto",
+        eta: OneOrSeveral = "auto",
         gamma: float = 1.2,
         tau: int | str = "auto",
         critic_heads: int = 1,
@@ -213,14 +216,16 @@ class UDC(Clusterer):
         for name in ("iterations", "n_runs", "width", "n_critic", "critic_heads"):
             check_whole(name, getattr(self, name))
         check_whole("batch_size", self.batch_size, least=2)
-        for name in ("n_noise", "random_state"):
-            check_whole(name, getattr(self, name), least=0)
+        check_whole("random_state", self.random_state, least=0)
+        for number in numbers_of("n_noise", self.n_noise):
+            check_whole("n_noise", int(number) if number == int(number) else number, least=0)
         for name in ("n_class", "tau", "every", "choose"):
             if getattr(self, name) != "auto":
                 check_whole(name, getattr(self, name), or_else=' or "auto"')
-        for name in ("penalty", "eta"):
-            if getattr(self, name) != "auto":
-                check_number(name, getattr(self, name), least=0)
+        if self.penalty != "auto":
+            check_number("penalty", self.penalty, least=0)
+        for number in numbers_of("eta", self.eta) if self.eta != "auto" else ():
+            check_number("eta", number, least=0)
         for name in ("gamma", "lr"):
             check_number(name, getattr(self, name), above=0)
         check_number("consistency", self.consistency, least=0)
@@ -264,12 +269,19 @@ class UDC(Clusterer):
 
     def terms(self, iteration: int, device: torch.device) -> Terms:
         """The weights of the losses at ``iteration``, from 0 (udc.md sections 3 and 4)."""
-        penalty, eta = (
-            auto / self.critic_heads if isinstance(given, str) else float(given)
-            for given, auto in ((self.penalty, PENALTY), (self.eta, ETA))
-        )
-        now = eta_at(iteration, eta, self.gamma, self.stair())
-        return Terms(penalty, now, self.consistency, at_once=device.type == "cuda")
+        penalty = PENALTY / self.critic_heads if isinstance(self.penalty, str) else float(self.penalty)
+        etas = self.etas(iteration)
+        eta = etas[0] if len({*etas}) == 1 else torch.tensor(etas).to(device, non_blocking=True)
+        return Terms(penalty, eta, self.consistency, at_once=device.type == "cuda" and not self.cuda_graph)
+
+    def etas(self, iteration: int) -> list[float]:
+        """Of each run at ``iteration``, from 0."""
+        first = [ETA / self.critic_heads] if self.eta == "auto" else numbers_of("eta", self.eta)
+        return [eta_at(iteration, eta, self.gamma, self.stair()) for eta in dealt(first, self.n_runs)]
+
+    def noises(self) -> list[int]:
+        """The numbers in z of each run."""
+        return [int(number) for number in dealt(numbers_of("n_noise", self.n_noise), self.n_runs)]
 
     def _describe_new(self, X: Any) -> np.ndarray:
         store = self._open_to_train(X)
@@ -312,7 +324,7 @@ class UDC(Clusterer):
         for batch in run.batches(store, size, order=rows):
             now = run.values["iteration"]
             real = as_seen(batch.clean, signed).view(n_critic, self.batch_size, 1, *store.shape)
-            draw = parts.draws.take(n_critic, n_class, (self.batch_size, self.n_noise))
+            draw = parts.draws.take(n_critic, n_class, (self.batch_size, parts.n_noise))
             terms = self.terms(now, run.device)
             if graphed is None:
                 parts.sums.add(iterate(parts.players, real, draw, terms, parts.updating(run), change))
@@ -328,11 +340,11 @@ class UDC(Clusterer):
     def _log(self, run: Run, parts: Parts, probe: Probe) -> None:
         """A line of metrics.jsonl: medians over the runs, and each run's own."""
         own = parts.sums.take() | probe.look(
-            parts.generator, parts.critic, parts.slow.answering, parts.draws.prior, self.n_noise
+            parts.generator, parts.critic, parts.slow.answering, parts.draws.prior, parts.n_noise
         )
-        eta = float(self.terms(run.values["iteration"] - 1, run.device).eta)
-        losses = np.array(own["wasserstein"]) + eta * np.array(own["cross_entropy"])  # what the generator makes smaller
-        run.log(loss=float(np.median(losses)), eta=eta, iteration=run.values["iteration"])
+        own["eta"] = self.etas(run.values["iteration"] - 1)
+        losses = np.array(own["wasserstein"]) + np.array(own["eta"]) * own["cross_entropy"]  # what the generator lowers
+        run.log(loss=float(np.median(losses)), iteration=run.values["iteration"])
         run.log(**{name: float(np.median(values)) for name, values in own.items()})
         if self.n_runs > 1:
             run.log(**{f"{name}_of_runs": [round(value, 5) for value in values] for name, values in own.items()})
@@ -371,7 +383,7 @@ class UDC(Clusterer):
 
     def parts(self, run: Run, store: ImageStore) -> Parts:
         """Everything that is trained, on the device of ``run``, as checkpoints track it."""
-        sizes = Sizes(store.shape, self.n_clusters, self.n_noise, self.width, self.critic_heads, self.g_norm)
+        sizes = Sizes(store.shape, self.n_clusters, self.noises(), self.width, self.critic_heads, self.g_norm)
         keep = (self.ema_generator, self.ema_classifier)
         return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), (self.lr, keep))
 

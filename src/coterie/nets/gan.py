@@ -13,7 +13,7 @@ linear layers of 512 instead, with ReLU, and come out as they are.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -127,6 +127,7 @@ class Tower(nn.Module):
 class Generator(nn.Module):
     """(b, r, n_noise) noise and (b, r, k) clusters to (b, r, *shape) images or points.
 
+    n_noise: one number, or one for each run, of which the largest is what comes in: a run with less sees zeros instead.
     norm: "none" (paper), or "bn", batch normalisation between deconvolution and ReLU, always by the batch (what the
     base code has for colour).
     """
@@ -135,7 +136,7 @@ class Generator(nn.Module):
         self,
         shape: Shape,
         k: int,
-        n_noise: int,
+        n_noise: int | Sequence[int],
         *,
         width: int = WIDTH,
         n_runs: int = 1,
@@ -144,6 +145,12 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         self.shape, self.n_runs = shape, n_runs
+        numbers = [n_noise] * n_runs if isinstance(n_noise, int) else list(n_noise)
+        n_noise = max(numbers)
+        self.seen = None  # (r, n_noise): 1 where a run sees noise
+        if min(numbers) < n_noise:
+            kept = torch.arange(n_noise) < torch.tensor(numbers)[:, None]
+            self.register_buffer("seen", kept.float(), persistent=False)
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
         if len(shape) == 3:
             plan = stages(shape, width)
@@ -167,6 +174,7 @@ class Generator(nn.Module):
 
     def forward(self, noise: Tensor, clusters: Tensor) -> Tensor:
         """(b, r, *shape) of ``noise`` (b, r, n_noise) and one-hot ``clusters`` (b, r, k)."""
+        noise = noise if self.seen is None else noise * self.seen
         x: Tensor = self.layers[0](torch.cat([noise, clusters], 2)).reshape(len(noise), self.n_runs, *self.first)
         for i, layer in enumerate(self.layers[1:]):
             if self.norms:

@@ -10,6 +10,10 @@ gradient penalty can be trained without differentiating twice.
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -20,6 +24,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, pad
 convolution_backward = torch.ops.aten.convolution_backward
 
 KERNEL = 5  # of every convolution of UDC (udc.md section 5)
+TF32_FROM = (8, 0)  # compute capability
 
 Generators = Sequence[torch.Generator | None]
 
@@ -95,13 +100,21 @@ class StackedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(b, r, c_out, ...) of ``x`` (b, r, c_in, h, w)."""
         runs = len(self.weight)
+        if (kernels := _kernels(x)) is not None:
+            size = [after_conv(side, self.stride) for side in self.size]
+            place = kernels.Place(self.stride, (self._top, self._left))
+            y: Tensor = kernels.conv(x, self.weight, self.bias, place, size)
+            return y
         padded = pad(pixel_by_pixel(x.flatten(1, 2)), self._padding)
-        y = conv2d(padded, self.weight.flatten(0, 1), self.bias.flatten(), self.stride, groups=runs)
-        return apart(y, runs)
+        return apart(conv2d(padded, self.weight.flatten(0, 1), self.bias.flatten(), self.stride, groups=runs), runs)
 
     def back(self, gradient: Tensor) -> Tensor:
         """(b, r, c_in, h, w) of a ``gradient`` (b, r, c_out, ...)."""
         runs = len(self.weight)
+        if (kernels := _kernels(gradient)) is not None:
+            place = kernels.Place(self.stride, (self._top, self._left))
+            x: Tensor = kernels.transposed(gradient, self.weight, place, self.size)
+            return x
         padded = transposed_conv(gradient.flatten(1, 2), self.weight.flatten(0, 1), self.stride, 0, runs)
         height, width = self.size
         return apart(padded[:, :, self._top : self._top + height, self._left : self._left + width], runs)
@@ -128,9 +141,24 @@ class StackedDeconv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(b, r, c_out, *size) of ``x`` (b, r, c_in, h, w)."""
         runs, first = len(self.weight), 1 if self.stride == 2 else 2  # what SAME pads in front of an even side
+        if (kernels := _kernels(x)) is not None:
+            made: Tensor = kernels.transposed(x, self.weight, kernels.Place(self.stride, (first, first)), self.size)
+            return made + self.bias[:, :, None, None]
         y = transposed_conv(x.flatten(1, 2), self.weight.flatten(0, 1), self.stride, first, runs)
         y = y + self.bias.flatten()[:, None, None]
         return apart(y[:, :, : self.size[0], : self.size[1]], runs)
+
+
+def _kernels(maps: Tensor) -> ModuleType | None:
+    """Our kernels where they can compute with ``maps``: Triton, a GPU that multiplies TF32, no mixed precision."""
+    if maps.device.type != "cuda" or maps.dtype != torch.float32 or torch.is_autocast_enabled("cuda"):
+        return None
+    return _found() if torch.cuda.get_device_capability(maps.device) >= TF32_FROM else None
+
+
+@cache
+def _found() -> ModuleType | None:
+    return import_module("coterie.nets.stacked_kernels") if find_spec("triton") is not None else None
 
 
 def conv_bound(c_in: float, c_out: float) -> float:

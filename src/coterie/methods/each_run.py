@@ -1,0 +1,29 @@
+"""A setting that the runs of a training share, or that each has for itself: several numbers are dealt out in turn."""
+
+from collections.abc import Sequence
+from itertools import cycle, islice
+
+from coterie.errors import ConfigError
+
+OneOrSeveral = float | str | Sequence[float]
+
+
+def numbers_of(name: str, value: OneOrSeveral) -> list[float]:
+    """The numbers of the parameter ``name``: one, or several as a sequence or as text with commas ("1,10").
+
+    Raises ConfigError for anything else.
+    """
+    if isinstance(value, int | float):
+        return [value]
+    try:
+        found = [float(part) for part in (value.split(",") if isinstance(value, str) else value)]
+    except (TypeError, ValueError):
+        found = []
+    if not found:
+        raise ConfigError(f'{name} is {value!r}; expected a number, or several such as "1,10", one for a run in turn')
+    return found
+
+
+def dealt(values: Sequence[float], n_runs: int) -> list[float]:
+    """(n_runs,): run i has the i-th of ``values``, after the last the first again."""
+    return list(islice(cycle(values), n_runs))
