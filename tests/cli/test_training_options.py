@@ -34,6 +34,8 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
         ("20", "auto", 20),
         ("auto", "auto", "auto"),
         ("none", None, None),
+        ("4,8", 32, "4,8"),  # the method says whether it takes several
+        ("1, 10", "auto", "1, 10"),
         ("7", None, 7),
         ("local", None, "local"),
         ("50, 20", (8,), (50, 20)),

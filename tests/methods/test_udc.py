@@ -117,6 +117,24 @@ def test_each_stacked_run_is_a_single_run_of_its_seed_on_the_same_real_images(
         assert one.training_[0]["wasserstein"] != stacked.training_[0]["wasserstein_of_runs"][i % 3]
 
 
+def test_several_etas_are_dealt_to_the_runs_and_each_trains_with_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    stacked = train(None, n_runs=3, eta="1,40", gamma=1.5, tau=2)
+    assert [(row["eta"], row["n_noise"]) for row in stacked.runs_] == [(1, 3), (40, 3), (1, 3)]
+    assert stacked.training_[0]["eta_of_runs"] == [1.5, 60, 1.5]
+    monkeypatch.setattr(module, "run_of", partial(module.run_of, random_state=0))
+    for i, (seed, eta) in enumerate(zip(stacked.seeds(), (1, 40, 1), strict=True)):
+        one = train(None, n_runs=1, random_state=seed, eta=eta, gamma=1.5, tau=2)
+        for name in ("wasserstein", "cross_entropy", "entropy"):
+            own = [record[f"{name}_of_runs"][i] for record in stacked.training_]
+            np.testing.assert_allclose([record[name] for record in one.training_], own, atol=1e-3, rtol=1e-3)
+
+
+def test_several_amounts_of_noise_are_dealt_to_the_runs_and_told() -> None:
+    model = train(None, n_runs=2, n_noise=[1, 4])
+    assert [(row["eta"], row["n_noise"]) for row in model.runs_] == [(10, 1), (10, 4)]
+    assert "eta" not in train(None, n_runs=2).runs_[0]  # what all runs share is among the parameters
+
+
 def test_another_run_can_be_asked_to_answer(model: UDC) -> None:
     other = 3 - model.chosen_run_
     found = train(None, choose=other)

@@ -164,6 +164,20 @@ def test_stacked_networks_compute_what_each_would_alone(shape: tuple[int, ...]) 
         torch.testing.assert_close(scores[:, i], own[:, 0], atol=1e-5, rtol=1e-5)
 
 
+def test_a_run_with_less_noise_sees_its_own_numbers_and_no_others() -> None:
+    generator = started(Generator((1, 8, 8), 3, [2, 5, 0], width=2, n_runs=3), 0, 1, 2)
+    noise, clusters = torch.randn(4, 3, 5), torch.eye(3)[[0, 1, 2, 0]][:, None].expand(4, 3, 3)
+    before = generator(noise, clusters)
+    for run, own in enumerate([2, 5, 0]):
+        other = noise.clone()
+        other[:, :, own:] += 1
+        assert torch.equal(generator(other, clusters)[:, run], before[:, run])
+        if own:
+            other[:, :, own - 1] += 1
+            assert not torch.equal(generator(other, clusters)[:, run], before[:, run])
+    assert "seen" not in generator.state_dict()
+
+
 def test_batch_norm_in_the_generator_keeps_the_runs_apart() -> None:
     generators = started(Generator((3, 16, 16), 4, 6, width=3, n_runs=2, norm="bn"), 0, 1)
     noise, codes = torch.randn(5, 2, 6), torch.eye(4)[[0, 3, 1, 1, 2]][:, None].expand(-1, 2, -1)

@@ -65,7 +65,8 @@ def chosen_settings(
 def typed(name: str, text: str, default: Any) -> Any:
     """``text`` as the kind of value that ``default`` is: truth, number, text, or a list of them.
 
-    Where the default is None or auto, or a whole number, any number will do: the method says which it takes.
+    Where the default is None or auto, or a whole number, any number will do, and numbers with commas for a number: the
+    method says which it takes.
     """
     if isinstance(default, bool):
         return _truth(name, text)
@@ -75,6 +76,8 @@ def typed(name: str, text: str, default: Any) -> Any:
     if default is None and text.lower() == "none":
         return None
     number = _number(text)
+    if "," in text and all(_number(part) is not None for part in text.split(",")):
+        return text
     if isinstance(default, int | float) and number is None:
         raise ConfigError(f"--set {name}={text!r}: {name} is a number, {default!r} by default")
     if isinstance(default, float) and number is not None:

@@ -126,7 +126,8 @@ class UDC(Clusterer):
             the head that the chosen run ends with, where it answers as it was before.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         runs_: a row for each run: seed, the iteration after which it answers, the figures it is ranked by, whether it
-            drifts away from the images, whether they crowd into few of its clusters.
+            drifts away from the images, whether they crowd into few of its clusters, and its eta and n_noise where
+            runs differ by them.
         moments_: a row for each run and moment that may answer: the same figures, ranked among the moments of the run.
         chosen_run_: the run that answers, from 1. alternatives_: those that group by something else, the best first.
         nmi_: (n_runs, n_runs), normalised mutual information of the runs' groupings.
@@ -283,6 +284,13 @@ class UDC(Clusterer):
         """The numbers in z of each run."""
         return [int(number) for number in dealt(numbers_of("n_noise", self.n_noise), self.n_runs)]
 
+    def own_settings(self) -> list[dict[str, float]]:
+        """What each run has for itself: its eta at first and its noise where these differ, otherwise nothing."""
+        own: list[dict[str, float]] = [
+            {"eta": eta, "n_noise": noise} for eta, noise in zip(self.etas(0), self.noises(), strict=True)
+        ]
+        return own if any(one != own[0] for one in own) else [{}] * self.n_runs
+
     def _describe_new(self, X: Any) -> np.ndarray:
         store = self._open_to_train(X)
         check_sides(store.shape)
@@ -362,7 +370,8 @@ class UDC(Clusterer):
         best, because = best_run(figures, None if self.choose == "auto" else int(self.choose))
         moment = moments[chosen[best]]
         self.chosen_run_, self.moments_ = best + 1, moment_table(then, iterations)
-        self.runs_ = run_table(figures, self.seeds(), [iterations[one] for one in chosen])
+        rows = run_table(figures, self.seeds(), [iterations[one] for one in chosen])
+        self.runs_ = [row | own for row, own in zip(rows, self.own_settings(), strict=True)]
         self.nmi_ = pairwise_nmi(shares.argmax(axis=2))
         self.alternatives_ = [other + 1 for other in other_features(self.nmi_, figures, best)]
         self._why_run = because + told_of_moment(best + 1, moment.iteration, self.iterations)

@@ -147,10 +147,9 @@ class Generator(nn.Module):
         self.shape, self.n_runs = shape, n_runs
         numbers = [n_noise] * n_runs if isinstance(n_noise, int) else list(n_noise)
         n_noise = max(numbers)
-        self.seen = None  # (r, n_noise): 1 where a run sees noise
-        if min(numbers) < n_noise:
-            kept = torch.arange(n_noise) < torch.tensor(numbers)[:, None]
-            self.register_buffer("seen", kept.float(), persistent=False)
+        seen = (torch.arange(n_noise) < torch.tensor(numbers)[:, None]).float()
+        self.seen: Tensor | None  # (r, n_noise): 1 where a run sees noise
+        self.register_buffer("seen", seen if min(numbers) < n_noise else None, persistent=False)
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
         if len(shape) == 3:
             plan = stages(shape, width)
