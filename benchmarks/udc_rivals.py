@@ -1,6 +1,6 @@
 """What every other method finds on Artifact-MNIST, where one pixel is the class: docs/results/udc/rivals.json.
 
-    python benchmarks/udc_rivals.py --data ../shared/data [--size 4] [--methods gdl tcc ...]
+    python benchmarks/udc_rivals.py --data ../shared/data [--set artifact-mnist-0] [--size 4] [--methods gdl tcc ...]
     python benchmarks/render_udc.py
 
 Defaults but for the epochs, which are fewer; three clusters. The networks of JULE and others look at more than 4 x 4
@@ -29,17 +29,20 @@ METHODS: dict[str, Row] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the sets")
+    parser.add_argument("--set", default=SET, help="a set in which a pixel is the class")
     parser.add_argument("--size", type=int, default=4, help="pixels a side")
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--device", default="auto")
     parser.add_argument("--work", type=Path, default=Path("runs/udc-rivals"), help="folder for checkpoints")
     parser.add_argument("--out", type=Path, default=Path("docs/results/udc/rivals.json"))
     asked = parser.parse_args()
-    data = load(SET, asked.data, (asked.size, asked.size))
+    data = load(asked.set, asked.data, (asked.size, asked.size))
     rows = read_rows(asked.out)
-    wanted = [{"set": SET, "size": asked.size, "method": name, "parameters": METHODS[name]} for name in asked.methods]
+    wanted = [
+        {"set": asked.set, "size": asked.size, "method": name, "parameters": METHODS[name]} for name in asked.methods
+    ]
     for row in missing(wanted, rows):
-        recipe = Recipe("own", "", "", SET, row["method"], (asked.size, asked.size), row["parameters"])
+        recipe = Recipe("own", "", "", asked.set, row["method"], (asked.size, asked.size), row["parameters"])
         work = asked.work / f"{row['method']}-{recipe.digest}"
         try:
             rows.append(row | trained_row(recipe, data, 0, work, asked.device))

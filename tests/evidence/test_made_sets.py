@@ -86,6 +86,13 @@ def test_a_made_set_is_loaded_by_its_name(name: str, shared_data: Path) -> None:
         assert tuple(np.bincount(data.classes)) == USPS_COUNTS[name]
 
 
+def test_the_zeros_alone_have_an_artifact_too(shared_data: Path) -> None:
+    data, digits = load("artifact-mnist-0", shared_data), load("mnist", shared_data)
+    assert len(data.images) == (digits.classes == 0).sum() == 6903
+    assert np.array_equal(data.images[:, :, 1:], digits.images[digits.classes == 0][:, :, 1:])
+    assert min(np.bincount(data.classes)) > 2200
+
+
 def test_an_artifact_is_set_after_images_were_made_smaller(shared_data: Path) -> None:
     data = load("artifact-mnist-test", shared_data, (14, 14))
     assert data.images.shape == (10_000, 1, 14, 14)

@@ -3,6 +3,7 @@
     set                 images  classes  made of
     artifact-mnist      70,000        3  mnist: the first pixel of each image .1, .5 or .9, and that is the class
     artifact-mnist-test 10,000        3  mnist-test, likewise
+    artifact-mnist-0     6,903        3  the zeros of mnist, likewise: images in which nothing else has groups
     usps-1500           8,900       10  usps: up to 1,500 images of a digit, so that digits are not equally frequent
     usps-1200 .. -700   8,600 .. 7,000   likewise; usps-700 has 700 of each
     orl-32-gender          400        2  orl-32: 36 men (0) and 4 women (1)
@@ -75,6 +76,10 @@ def _artifact(images: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.n
     return with_artifact(images)
 
 
+def _artifact_of_zeros(images: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return with_artifact(images[classes == 0])
+
+
 def _usps(name: str) -> Made:
     counts = USPS_COUNTS[name]
 
@@ -93,6 +98,7 @@ MARKED = "the first pixel of each image is .1, .5 or .9, and that is its class; 
 MADE: dict[str, Made] = {
     "artifact-mnist": Made("mnist", _artifact, 3, f"mnist: {MARKED}"),
     "artifact-mnist-test": Made("mnist-test", _artifact, 3, f"mnist-test: {MARKED}"),
+    "artifact-mnist-0": Made("mnist", _artifact_of_zeros, 3, f"the zeros of mnist: {MARKED}"),
     **{name: _usps(name) for name in USPS_COUNTS},
     "orl-32-gender": Made("orl-32", _orl, 2, "orl-32: 36 men (0) and 4 women (1), ten faces of each"),
 }
