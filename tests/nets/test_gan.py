@@ -178,6 +178,14 @@ def test_a_run_with_less_noise_sees_its_own_numbers_and_no_others() -> None:
     assert "seen" not in generator.state_dict()
 
 
+def test_noise_is_multiplied_by_the_scale_of_each_run() -> None:
+    noise, clusters = torch.randn(4, 2, 5), torch.eye(3)[[0, 1, 2, 0]][:, None].expand(4, 2, 3)
+    one, scaled = (
+        started(Generator((1, 8, 8), 3, 5, width=2, n_runs=2, noise_scale=scale), 0, 1) for scale in (1, (0.1, 2))
+    )
+    assert torch.equal(scaled(noise, clusters), one(noise * torch.tensor([0.1, 2.0])[:, None], clusters))
+
+
 def test_batch_norm_in_the_generator_keeps_the_runs_apart() -> None:
     generators = started(Generator((3, 16, 16), 4, 6, width=3, n_runs=2, norm="bn"), 0, 1)
     noise, codes = torch.randn(5, 2, 6), torch.eye(4)[[0, 3, 1, 1, 2]][:, None].expand(-1, 2, -1)

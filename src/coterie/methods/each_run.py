@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 
 from coterie.errors import ConfigError
+from coterie.parameters import check_number, check_whole
 
 OneOrSeveral = float | str | Sequence[float]
 
@@ -22,6 +23,15 @@ def numbers_of(name: str, value: OneOrSeveral) -> list[float]:
     if not found:
         raise ConfigError(f'{name} is {value!r}; expected a number, or several such as "1,10", one for a run in turn')
     return found
+
+
+def check_each(name: str, value: OneOrSeveral, *, least: float, whole: bool = False) -> None:
+    """ConfigError unless the numbers of the parameter ``name`` are ``least`` or more each, and whole where asked."""
+    for number in numbers_of(name, value):
+        if whole:
+            check_whole(name, int(number) if number == int(number) else number, least=int(least))
+        else:
+            check_number(name, number, least=least)
 
 
 def dealt(values: Sequence[float], n_runs: int) -> list[float]:

@@ -22,13 +22,14 @@ FUSED = ("cpu", "cuda")  # where Adam has a single kernel for a step; there are 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the networks: clusters, numbers of noise of each run, maps, outputs of the critic, and the generator's
-    normalisation.
+    """Of the networks: clusters, numbers of noise of each run and their scale, maps, outputs of the critic, and the
+    generator's normalisation.
     """
 
     shape: Shape
     k: int
     n_noise: Sequence[int]
+    noise_scale: Sequence[float]
     width: int
     critic_heads: int
     g_norm: str
@@ -114,7 +115,10 @@ def build_parts(
     """
     lr, keep = rates
     n_runs, k = len(seeds), sizes.k
-    generator = Generator(sizes.shape, k, sizes.n_noise, width=sizes.width, n_runs=n_runs, norm=sizes.g_norm)
+    generator = Generator(
+        sizes.shape, k, sizes.n_noise, width=sizes.width, n_runs=n_runs, norm=sizes.g_norm,
+        noise_scale=sizes.noise_scale,
+    )  # fmt: skip
     critic = Tower(sizes.shape, sizes.critic_heads, width=sizes.width, n_runs=n_runs)
     classifier = Tower(sizes.shape, k, width=sizes.width, n_runs=n_runs)
     starts = [torch.Generator().manual_seed(seed) for seed in seeds]

@@ -19,6 +19,7 @@ what paper and official code disagree in.
 """
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from coterie.images.trained import TrainedNetwork, build_network
 from coterie.methods.adversaries import Change, Terms, iterate
 from coterie.methods.answers import head_answer, most_common
 from coterie.methods.cluster_prior import LEARNED, Prior, shares_of
-from coterie.methods.each_run import OneOrSeveral, dealt, numbers_of
+from coterie.methods.each_run import OneOrSeveral, check_each, dealt, numbers_of
 from coterie.methods.gan_parts import Parts, Sizes, build_parts
 from coterie.methods.graphed import GraphedIterations
 from coterie.methods.moments import answering, kept_after, plain, restored, taken
@@ -89,6 +90,8 @@ class UDC(Clusterer):
         width: maps of the first convolution of critic and classifier, of the last but one of the generator; 64 (paper).
         n_noise: numbers in z, 128 (code). The authors' advice where groups are simple is to take fewer. Several, such
             as "4,8,32", are dealt to the runs in turn, as nobody knows before how many are too many (ours).
+        noise_scale: what z is multiplied by, 1 (paper). Less makes jumps of an image harder to draw from z than from
+            the cluster, to which what has few values is then left (ours). Several are dealt to the runs in turn.
         n_critic: critic updates in an iteration, 5 (paper).
         n_class: classifier updates in an iteration: "auto" is 4 (paper), and 2 at first with schedule="code".
         schedule: "paper" keeps both; "code" doubles them after a third of the iterations, as the official code does.
@@ -126,8 +129,8 @@ class UDC(Clusterer):
             the head that the chosen run ends with, where it answers as it was before.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         runs_: a row for each run: seed, the iteration after which it answers, the figures it is ranked by, whether it
-            drifts away from the images, whether they crowd into few of its clusters, and its eta and n_noise where
-            runs differ by them.
+            drifts away from the images, whether they crowd into few of its clusters, and those of eta, n_noise and
+            noise_scale in which the runs differ.
         moments_: a row for each run and moment that may answer: the same figures, ranked among the moments of the run.
         chosen_run_: the run that answers, from 1. alternatives_: those that group by something else, the best first.
         nmi_: (n_runs, n_runs), normalised mutual information of the runs' groupings.
@@ -152,6 +155,7 @@ class UDC(Clusterer):
         batch_size: int = 64,
         width: int = 16,
         n_noise: int | OneOrSeveral = 32,
+        noise_scale: OneOrSeveral = 1.0,
         n_critic: int = 5,
         n_class: int | str = "auto",
         schedule: str = "paper",
@@ -186,6 +190,7 @@ class UDC(Clusterer):
         self.batch_size = batch_size
         self.width = width
         self.n_noise = n_noise
+        self.noise_scale = noise_scale
         self.n_critic = n_critic
         self.n_class = n_class
         self.schedule = schedule
@@ -218,15 +223,15 @@ class UDC(Clusterer):
             check_whole(name, getattr(self, name))
         check_whole("batch_size", self.batch_size, least=2)
         check_whole("random_state", self.random_state, least=0)
-        for number in numbers_of("n_noise", self.n_noise):
-            check_whole("n_noise", int(number) if number == int(number) else number, least=0)
         for name in ("n_class", "tau", "every", "choose"):
             if getattr(self, name) != "auto":
                 check_whole(name, getattr(self, name), or_else=' or "auto"')
         if self.penalty != "auto":
             check_number("penalty", self.penalty, least=0)
-        for number in numbers_of("eta", self.eta) if self.eta != "auto" else ():
-            check_number("eta", number, least=0)
+        check_each("n_noise", self.n_noise, least=0, whole=True)
+        check_each("noise_scale", self.noise_scale, least=0)
+        if self.eta != "auto":
+            check_each("eta", self.eta, least=0)
         for name in ("gamma", "lr"):
             check_number(name, getattr(self, name), above=0)
         check_number("consistency", self.consistency, least=0)
@@ -284,12 +289,17 @@ class UDC(Clusterer):
         """The numbers in z of each run."""
         return [int(number) for number in dealt(numbers_of("n_noise", self.n_noise), self.n_runs)]
 
+    def noise_scales(self) -> list[float]:
+        """What z is multiplied by in each run."""
+        return dealt(numbers_of("noise_scale", self.noise_scale), self.n_runs)
+
     def own_settings(self) -> list[dict[str, float]]:
-        """What each run has for itself: its eta at first and its noise where these differ, otherwise nothing."""
-        own: list[dict[str, float]] = [
-            {"eta": eta, "n_noise": noise} for eta, noise in zip(self.etas(0), self.noises(), strict=True)
-        ]
-        return own if any(one != own[0] for one in own) else [{}] * self.n_runs
+        """What each run has for itself: eta at first, noise and its scale, those of them in which runs differ."""
+        all_of: dict[str, Sequence[float]] = {
+            "eta": self.etas(0), "n_noise": self.noises(), "noise_scale": self.noise_scales(),
+        }  # fmt: skip
+        differing = {name: values for name, values in all_of.items() if len({*values}) > 1}
+        return [{name: values[i] for name, values in differing.items()} for i in range(self.n_runs)]
 
     def _describe_new(self, X: Any) -> np.ndarray:
         store = self._open_to_train(X)
@@ -392,7 +402,9 @@ class UDC(Clusterer):
 
     def parts(self, run: Run, store: ImageStore) -> Parts:
         """Everything that is trained, on the device of ``run``, as checkpoints track it."""
-        sizes = Sizes(store.shape, self.n_clusters, self.noises(), self.width, self.critic_heads, self.g_norm)
+        sizes = Sizes(
+            store.shape, self.n_clusters, self.noises(), self.noise_scales(), self.width, self.critic_heads, self.g_norm
+        )
         keep = (self.ema_generator, self.ema_classifier)
         return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), (self.lr, keep))
 

@@ -128,6 +128,7 @@ class Generator(nn.Module):
     """(b, r, n_noise) noise and (b, r, k) clusters to (b, r, *shape) images or points.
 
     n_noise: one number, or one for each run, of which the largest is what comes in: a run with less sees zeros instead.
+    noise_scale: what noise is multiplied by, likewise one or one for each run.
     norm: "none" (paper), or "bn", batch normalisation between deconvolution and ReLU, always by the batch (what the
     base code has for colour).
     """
@@ -141,15 +142,17 @@ class Generator(nn.Module):
         width: int = WIDTH,
         n_runs: int = 1,
         norm: str = "none",
+        noise_scale: float | Sequence[float] = 1.0,
         hidden: Shape = HIDDEN,
     ) -> None:
         super().__init__()
         self.shape, self.n_runs = shape, n_runs
         numbers = [n_noise] * n_runs if isinstance(n_noise, int) else list(n_noise)
+        scales = [noise_scale] * n_runs if isinstance(noise_scale, int | float) else list(noise_scale)
         n_noise = max(numbers)
-        seen = (torch.arange(n_noise) < torch.tensor(numbers)[:, None]).float()
-        self.seen: Tensor | None  # (r, n_noise): 1 where a run sees noise
-        self.register_buffer("seen", seen if min(numbers) < n_noise else None, persistent=False)
+        seen = (torch.arange(n_noise) < torch.tensor(numbers)[:, None]) * torch.tensor(scales)[:, None]
+        self.seen: Tensor | None  # (r, n_noise): how much of each number of noise a run sees
+        self.register_buffer("seen", None if (seen == 1).all() else seen, persistent=False)
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
         if len(shape) == 3:
             plan = stages(shape, width)
