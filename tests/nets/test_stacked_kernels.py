@@ -67,10 +67,10 @@ def exact(*tensors: Tensor) -> list[Tensor]:
     return [tensor.detach().double().requires_grad_() for tensor in tensors]
 
 
-def agree(found: Any, expected: Any) -> None:
+def agree(found: Any, expected: Any, near: float = NEAR) -> None:
     for one, other in zip(found, expected, strict=True):
         assert one.shape == other.shape
-        assert float(((one - other).norm() / other.norm()).detach()) < NEAR
+        assert float(((one - other).norm() / other.norm()).detach()) < near
 
 
 def values_and_gradients(function: Callable[..., Tensor], *operands: Tensor) -> list[Tensor]:
@@ -98,7 +98,7 @@ def test_a_penalty_on_a_gradient_can_be_differentiated(case: Case) -> None:
 
     operands = case.x, case.weight, case.bias
     found = penalty(lambda *own: kernels.conv(*own, case.place, case.out), *operands)
-    agree(found, penalty(case.conv, *exact(*operands)))
+    agree(found, penalty(case.conv, *exact(*operands)), 4 * NEAR)  # four products, one after another
 
 
 def test_any_order_of_memory_is_read(case: Case) -> None:

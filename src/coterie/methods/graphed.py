@@ -5,8 +5,8 @@ them once and plays them again, on the same tensors: so what changes from one it
 the random numbers and eta, is copied into tensors that stay (``StaticIteration``), and comes out in others. Nothing in
 between may wait for the device, which is why losses are looked at afterwards.
 
-This was written by torch's documentation (CUDA semantics, "CUDA Graphs", whole-network capture) and has not been run on
-a GPU yet. The numbers of an iteration are those of ``adversaries.iterate``, as it is that function which is recorded.
+Written by torch's documentation (CUDA semantics, "CUDA Graphs", whole-network capture). The numbers of an iteration are
+those of ``adversaries.iterate``, as it is that function which is recorded.
 """
 
 import warnings

@@ -71,6 +71,7 @@ CHOICES = {
     "schedule": ("paper", "code"),
     "augment": ("none", "udc"),
     "g_norm": ("none", "bn"),
+    "cuda_graph": ("auto", "off"),
     "assign": ("auto", *ANSWERS),
 }
 
@@ -116,8 +117,8 @@ class UDC(Clusterer):
         assign: "head", the classifier (paper); "linkage" of what it sees before its last layer; or "auto", whichever
             cuts least of the weight of the neighbour graph.
         precision: 32, bf16 or 16 (mixed); the critic stays in full precision.
-        cuda_graph: on a CUDA device, play every iteration from a graph that was recorded once; off, as it has not been
-            run on a GPU yet. Not with augment, nor with another precision than 32.
+        cuda_graph: "auto": on a CUDA device, without augment and with precision 32, every iteration is played from a
+            graph that was recorded once; "off": never.
         device: auto, cpu, cuda, cuda:1 or mps.
         random_state: seed of everything random.
         run_folder: where checkpoints go; a killed training goes on from there. None: no checkpoints.
@@ -175,7 +176,7 @@ class UDC(Clusterer):
         every: int | str = "auto",
         assign: str = "auto",
         precision: str = "32",
-        cuda_graph: bool = False,
+        cuda_graph: str = "auto",
         device: str = "auto",
         random_state: int = 0,
         run_folder: str | os.PathLike[str] | None = None,
@@ -243,8 +244,6 @@ class UDC(Clusterer):
         shares_of(self.prior, self.n_clusters)
         if self.consistency and self.augment == "none":
             raise ConfigError(f"consistency is {self.consistency} and compares variants of images; give augment='udc'")
-        if self.cuda_graph and (self.augment != "none" or str(self.precision) != "32"):
-            raise ConfigError("cuda_graph=True records iterations with augment='none' and precision='32' only")
         if self.choose != "auto" and int(self.choose) > self.n_runs:
             raise ConfigError(f"choose is {self.choose}, and there are {self.n_runs} runs; give 1 to {self.n_runs}")
 
@@ -273,12 +272,12 @@ class UDC(Clusterer):
         """Iterations in which eta stays the same."""
         return max(SHORTEST, round(self.iterations / STAIRS)) if isinstance(self.tau, str) else int(self.tau)
 
-    def terms(self, iteration: int, device: torch.device) -> Terms:
+    def terms(self, iteration: int, device: torch.device | str = "cpu") -> Terms:
         """The weights of the losses at ``iteration``, from 0 (udc.md sections 3 and 4)."""
         penalty = PENALTY / self.critic_heads if isinstance(self.penalty, str) else float(self.penalty)
         etas = self.etas(iteration)
         eta = etas[0] if len({*etas}) == 1 else torch.tensor(etas).to(device, non_blocking=True)
-        return Terms(penalty, eta, self.consistency, at_once=device.type == "cuda" and not self.cuda_graph)
+        return Terms(penalty, eta, self.consistency)
 
     def etas(self, iteration: int) -> list[float]:
         """Of each run at ``iteration``, from 0."""
@@ -409,7 +408,9 @@ class UDC(Clusterer):
         return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), (self.lr, keep))
 
     def _graphed(self, run: Run, parts: Parts) -> GraphedIterations | None:
-        return parts.graphed() if self.cuda_graph and run.device.type == "cuda" else None
+        recordable = self.augment == "none" and str(self.precision) == "32"  # no random numbers within, no loss scale
+        wanted = self.cuda_graph != "off" and recordable
+        return parts.graphed() if wanted and run.device.type == "cuda" else None
 
     def _change(self, parts: Parts, store: ImageStore) -> Change | None:
         if self.augment == "none":

@@ -150,10 +150,14 @@ class StackedDeconv(nn.Module):
 
 
 def _kernels(maps: Tensor) -> ModuleType | None:
-    """Our kernels where they can compute with ``maps``: Triton, a GPU that multiplies TF32, no mixed precision."""
-    if maps.device.type != "cuda" or maps.dtype != torch.float32 or torch.is_autocast_enabled("cuda"):
+    """Our kernels where they can compute with ``maps`` (b, r, ...) and are faster: for several runs, on a GPU that
+    multiplies TF32, with Triton there and without mixed precision. Of one run cuDNN's are (docs/results/udc.md).
+    """
+    if maps.device.type != "cuda" or maps.shape[1] == 1 or maps.dtype != torch.float32:
         return None
-    return _found() if torch.cuda.get_device_capability(maps.device) >= TF32_FROM else None
+    if torch.is_autocast_enabled("cuda") or torch.cuda.get_device_capability(maps.device) < TF32_FROM:
+        return None
+    return _found()
 
 
 @cache
