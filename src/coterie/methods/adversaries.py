@@ -47,12 +47,14 @@ class Players:
 
 class Draw(NamedTuple):
     """The random numbers of an iteration with N batches of generated images: noise (N, b, r, z), clusters (N, b, r)
-    int64, and for each critic step mix (n_critic, b, r) in 0..1.
+    int64, for each critic step mix (n_critic, b, r) in 0..1, and where the classifier looks through noise, grain
+    (n_class + 1, b, r, *shape) that is added to what it sees.
     """
 
     noise: Tensor
     clusters: Tensor
     mix: Tensor
+    grain: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def iterate(
         figures["wasserstein"].append((scores.mean((0, 2)) - fake_scores.mean((0, 2))).detach())
         figures["penalty"].append(penalty.detach())
     for i in range(n_critic, n_batches - 1):  # lines 12 to 20
-        logits = players.classifier(change(fakes(i)))
+        logits = players.classifier(_through(change(fakes(i)), draw, i - n_critic))
         losses = classifier_loss(logits, draw.clusters[i])
         figures["cross_entropy"].append(losses.detach())
         figures["fake_accuracy"].append((logits.detach().argmax(2) == draw.clusters[i]).float().mean(0))
@@ -112,7 +114,7 @@ def iterate(
         update(CLASSIFIER, losses)
     with _still(players.critic, players.classifier):  # lines 21 to 27
         fake = change(players.generator(draw.noise[-1], _coded(players, draw.clusters[-1])))
-        entropy = classifier_loss(players.classifier(fake), draw.clusters[-1])
+        entropy = classifier_loss(players.classifier(_through(fake, draw, -1)), draw.clusters[-1])
         update(GENERATOR, generator_loss(players.critic(fake), entropy, terms.eta))
     return torch.stack([torch.stack(figures[name]).mean(0) for name in FIGURES])
 
@@ -142,6 +144,11 @@ def _judged(critic: Tower, x: Tensor, x_: Tensor, mix: Tensor, terms: Terms) -> 
     return scores[:b], scores[b:], critic.input_gradient(slopes)
 
 
+def _through(images: Tensor, draw: Draw, step: int) -> Tensor:
+    """``images`` as the classifier sees them at one of its steps; -1 is the generator's."""
+    return images if draw.grain is None else images + draw.grain[step]
+
+
 def _coded(players: Players, clusters: Tensor) -> Tensor:
     """One-hot (b, r, k) float32."""
     return one_hot(clusters, players.k).float()
@@ -163,12 +170,23 @@ def _still(*networks: nn.Module) -> Iterator[None]:
 class RunDraws:
     """The random numbers of r runs, each from a generator of its own, so that a run draws what it would draw alone.
 
+    grain: standard deviation of the noise that the classifier of each run looks through at images of ``shape``; () is
+    none.
+
     Attributes:
         generators: one for each run, on the device.
         prior: (r, k) float32, how often each cluster is drawn; it may be set anew between iterations.
     """
 
-    def __init__(self, seeds: Sequence[int], prior: Sequence[float], device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        prior: Sequence[float],
+        device: torch.device | str = "cpu",
+        grain: Sequence[float] = (),
+        shape: Sequence[int] = (),
+    ) -> None:
+        self.grain, self.shape = tuple(grain) if any(grain) else (), tuple(shape)
         self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
         self.device = torch.device(device)
         self.prior = torch.tensor([list(prior)] * len(seeds), device=device)
@@ -181,7 +199,15 @@ class RunDraws:
         uniform = [torch.rand(n_batches + n_critic, b, generator=one, **own) for one in self.generators]
         evenly = torch.stack(uniform, 2)
         clusters = drawn_clusters(evenly[:n_batches], self.prior)
-        return Draw(torch.stack(noise, 2), clusters, evenly[n_batches:])
+        return Draw(torch.stack(noise, 2), clusters, evenly[n_batches:], self._grain(n_class + 1, b))
+
+    def _grain(self, n: int, b: int) -> Tensor | None:
+        """(n, b, r, *shape)."""
+        own = [
+            deviation * torch.randn(n, b, *self.shape, generator=one, device=self.device)
+            for deviation, one in zip(self.grain, self.generators, strict=False)
+        ]
+        return torch.stack(own, 2) if own else None
 
     def state_dict(self) -> dict[str, Any]:
         """The state of every generator, and the prior."""

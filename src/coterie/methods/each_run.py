@@ -15,9 +15,9 @@ def numbers_of(name: str, value: OneOrSeveral) -> list[float]:
     Raises ConfigError for anything else.
     """
     if isinstance(value, int | float):
-        return [value]
+        return [_plain(value)]
     try:
-        found = [float(part) for part in (value.split(",") if isinstance(value, str) else value)]
+        found = [_plain(float(part)) for part in (value.split(",") if isinstance(value, str) else value)]
     except (TypeError, ValueError):
         found = []
     if not found:
@@ -29,7 +29,7 @@ def check_each(name: str, value: OneOrSeveral, *, least: float, whole: bool = Fa
     """ConfigError unless the numbers of the parameter ``name`` are ``least`` or more each, and whole where asked."""
     for number in numbers_of(name, value):
         if whole:
-            check_whole(name, int(number) if number == int(number) else number, least=int(least))
+            check_whole(name, number, least=int(least))
         else:
             check_number(name, number, least=least)
 
@@ -37,3 +37,8 @@ def check_each(name: str, value: OneOrSeveral, *, least: float, whole: bool = Fa
 def dealt(values: Sequence[float], n_runs: int) -> list[float]:
     """(n_runs,): run i has the i-th of ``values``, after the last the first again."""
     return list(islice(cycle(values), n_runs))
+
+
+def _plain(number: float) -> float:
+    """A whole number as such."""
+    return int(number) if number == int(number) else number

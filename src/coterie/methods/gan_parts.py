@@ -22,14 +22,15 @@ FUSED = ("cpu", "cuda")  # where Adam has a single kernel for a step; there are 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the networks: clusters, numbers of noise of each run and their scale, maps, outputs of the critic, and the
-    generator's normalisation.
+    """Of the networks: clusters, numbers of noise of each run and their scale, the noise that each run's classifier
+    looks through, maps, outputs of the critic, and the generator's normalisation.
     """
 
     shape: Shape
     k: int
     n_noise: Sequence[int]
     noise_scale: Sequence[float]
+    class_noise: Sequence[float]
     width: int
     critic_heads: int
     g_norm: str
@@ -133,7 +134,8 @@ def build_parts(
     slow = Slow(EMATwin(generator, keep[0], "copy"), EMATwin(classifier, keep[1], "copy"), keep)
     run.setup(slow.generator)
     run.setup(slow.classifier)
-    draws = RunDraws([(seed + APART) % 2**63 for seed in seeds], prior, run.device)
+    apart = [(seed + APART) % 2**63 for seed in seeds]
+    draws = RunDraws(apart, prior, run.device, sizes.class_noise, sizes.shape)
     sums = FigureSums(n_runs, run.device)
     run.track(
         **called, **{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()},

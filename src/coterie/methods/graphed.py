@@ -40,7 +40,8 @@ class StaticIteration:
         self, players: Players, optimizers: Mapping[str, torch.optim.Optimizer], real: Tensor, draw: Draw, terms: Terms
     ) -> None:
         self.players, self.optimizers = players, optimizers
-        self.real, self.draw = torch.empty_like(real), Draw(*map(torch.empty_like, draw))
+        self.real = torch.empty_like(real)
+        self.draw = Draw(*(torch.empty_like(own) for own in draw if own is not None))
         self.eta = real.new_zeros(()) if isinstance(terms.eta, float) else torch.empty_like(terms.eta)
         self.terms = replace(terms, eta=self.eta)
 
@@ -48,7 +49,8 @@ class StaticIteration:
         """Copies the inputs of the next iteration to where ``compute`` reads them."""
         self.real.copy_(real)
         for own, given in zip(self.draw, draw, strict=True):
-            own.copy_(given)
+            if own is not None and given is not None:
+                own.copy_(given)
         self.eta.fill_(eta) if isinstance(eta, float) else self.eta.copy_(eta)
 
     def compute(self) -> Outcome:

@@ -19,7 +19,6 @@ what paper and official code disagree in.
 """
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +63,7 @@ PENALTY, ETA = 100.0, 10.0  # of a critic with one head
 STAIRS, SHORTEST = 30, 1000  # 900,000 iterations are 30 stairs of 30,000; the shortest of the paper (ORL) has 1,000
 N_CLASS = {"paper": 4, "code": 2}  # of a schedule, at first
 CODE_AT, LEARN_FROM = 3, 0.3  # after a third of the iterations the code doubles its steps; from .3 on a prior may move
+NOISES = ("n_noise", "noise_scale", "class_noise")  # of which several numbers are dealt to the runs
 ANSWERS = ("head", "linkage")
 NOT_LEARNED = ("choose", "checkpoint", "cuda_graph")  # what may differ when a training goes on
 CHOICES = {
@@ -93,6 +93,9 @@ class UDC(Clusterer):
             as "4,8,32", are dealt to the runs in turn, as nobody knows before how many are too many (ours).
         noise_scale: what z is multiplied by, 1 (paper). Less makes jumps of an image harder to draw from z than from
             the cluster, to which what has few values is then left (ours). Several are dealt to the runs in turn.
+        class_noise: standard deviation of noise on the images that the classifier learns from, as the networks see them
+            (grey 0 to 1, colours -1 to 1); 0 (paper). Through noise no image is ever sure, so every part of it is
+            pressed to show the cluster, and what shows it at no cost stays (ours). Several are dealt to the runs.
         n_critic: critic updates in an iteration, 5 (paper).
         n_class: classifier updates in an iteration: "auto" is 4 (paper), and 2 at first with schedule="code".
         schedule: "paper" keeps both; "code" doubles them after a third of the iterations, as the official code does.
@@ -130,8 +133,8 @@ class UDC(Clusterer):
             the head that the chosen run ends with, where it answers as it was before.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         runs_: a row for each run: seed, the iteration after which it answers, the figures it is ranked by, whether it
-            drifts away from the images, whether they crowd into few of its clusters, and those of eta, n_noise and
-            noise_scale in which the runs differ.
+            drifts away from the images, whether they crowd into few of its clusters, and those of eta,
+            n_noise, noise_scale and class_noise in which the runs differ.
         moments_: a row for each run and moment that may answer: the same figures, ranked among the moments of the run.
         chosen_run_: the run that answers, from 1. alternatives_: those that group by something else, the best first.
         nmi_: (n_runs, n_runs), normalised mutual information of the runs' groupings.
@@ -157,6 +160,7 @@ class UDC(Clusterer):
         width: int = 16,
         n_noise: int | OneOrSeveral = 32,
         noise_scale: OneOrSeveral = 1.0,
+        class_noise: OneOrSeveral = 0.0,
         n_critic: int = 5,
         n_class: int | str = "auto",
         schedule: str = "paper",
@@ -192,6 +196,7 @@ class UDC(Clusterer):
         self.width = width
         self.n_noise = n_noise
         self.noise_scale = noise_scale
+        self.class_noise = class_noise
         self.n_critic = n_critic
         self.n_class = n_class
         self.schedule = schedule
@@ -230,7 +235,8 @@ class UDC(Clusterer):
         if self.penalty != "auto":
             check_number("penalty", self.penalty, least=0)
         check_each("n_noise", self.n_noise, least=0, whole=True)
-        check_each("noise_scale", self.noise_scale, least=0)
+        for name in ("noise_scale", "class_noise"):
+            check_each(name, getattr(self, name), least=0)
         if self.eta != "auto":
             check_each("eta", self.eta, least=0)
         for name in ("gamma", "lr"):
@@ -284,19 +290,13 @@ class UDC(Clusterer):
         first = [ETA / self.critic_heads] if self.eta == "auto" else numbers_of("eta", self.eta)
         return [eta_at(iteration, eta, self.gamma, self.stair()) for eta in dealt(first, self.n_runs)]
 
-    def noises(self) -> list[int]:
-        """The numbers in z of each run."""
-        return [int(number) for number in dealt(numbers_of("n_noise", self.n_noise), self.n_runs)]
-
-    def noise_scales(self) -> list[float]:
-        """What z is multiplied by in each run."""
-        return dealt(numbers_of("noise_scale", self.noise_scale), self.n_runs)
+    def of_runs(self, name: str) -> list[float]:
+        """The parameter ``name``, which may be several numbers, for each run."""
+        return dealt(numbers_of(name, getattr(self, name)), self.n_runs)
 
     def own_settings(self) -> list[dict[str, float]]:
-        """What each run has for itself: eta at first, noise and its scale, those of them in which runs differ."""
-        all_of: dict[str, Sequence[float]] = {
-            "eta": self.etas(0), "n_noise": self.noises(), "noise_scale": self.noise_scales(),
-        }  # fmt: skip
+        """What each run has for itself: those of eta at first and of the noises in which runs differ."""
+        all_of = {"eta": self.etas(0), **{name: self.of_runs(name) for name in NOISES}}
         differing = {name: values for name, values in all_of.items() if len({*values}) > 1}
         return [{name: values[i] for name, values in differing.items()} for i in range(self.n_runs)]
 
@@ -401,8 +401,10 @@ class UDC(Clusterer):
 
     def parts(self, run: Run, store: ImageStore) -> Parts:
         """Everything that is trained, on the device of ``run``, as checkpoints track it."""
+        n_noise, noise_scale, class_noise = map(self.of_runs, NOISES)
+        numbers = [int(number) for number in n_noise]
         sizes = Sizes(
-            store.shape, self.n_clusters, self.noises(), self.noise_scales(), self.width, self.critic_heads, self.g_norm
+            store.shape, self.n_clusters, numbers, noise_scale, class_noise, self.width, self.critic_heads, self.g_norm
         )
         keep = (self.ema_generator, self.ema_classifier)
         return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), (self.lr, keep))
