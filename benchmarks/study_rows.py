@@ -1,7 +1,6 @@
 """What the studies of the methods share: rows that are kept one by one, trained ones, embeddings of a run, parts."""
 
 import json
-import platform
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ import numpy as np
 from provenance import provenance
 
 from coterie.evidence.datasets import Dataset, load
-from coterie.evidence.machine import machine
 from coterie.evidence.protocol import Circumstances, run_once
 from coterie.evidence.recipe import Recipe
 from coterie.evidence.reproduce import records_in
@@ -49,9 +47,7 @@ def origins(rows: Iterable[Row]) -> list[str]:
 
 def origin() -> Row:
     """Command, commit, date and machine, as every row has them."""
-    found = machine()
-    words = f"{found['cores']} cores, {platform.machine()}, {found['gpu'] or 'no GPU'}"
-    return provenance() | {"machine": words}
+    return provenance()
 
 
 def rounded(scores: dict[str, float]) -> Row:

@@ -98,6 +98,14 @@ def test_speed_stands_beside_the_ceilings_that_were_measured_with_it(renderer: M
 
 def test_a_rival_has_the_figures_of_all_its_answers(renderer: ModuleType) -> None:
     answers = {"head": {"acc": 0.34, "nmi": 0.001}, "linkage": {"acc": 0.35, "nmi": 0.002}}
-    rival = {"method": "tcc", "size": 14, "answers": answers, "chosen": "linkage", "epochs": None, "seconds": 3.0}
+    rival = {
+        "set": "artifact-mnist-test",
+        "method": "tcc",
+        "size": 14,
+        "answers": answers,
+        "chosen": "linkage",
+        "epochs": None,
+        "seconds": 3.0,
+    }
     text = renderer.page(studies(rivals=[rival | ORIGIN]))
-    assert "| tcc | 14 x 14 | head .340, linkage .350 | .002 | – | 3 |" in text
+    assert "| tcc | `artifact-mnist-test` | 14 x 14 | head .340, linkage .350 | .002 | – | 3 |" in text

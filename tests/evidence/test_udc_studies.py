@@ -77,7 +77,9 @@ def test_speed_has_every_plan_with_the_ceilings_of_its_command(tmp_path: Path) -
     ]  # fmt: skip
     for row in rows:
         assert row["shape"] == "1,8,8"
-        assert row["run_iterations_per_second"] == pytest.approx(row["runs"] / row["seconds_per_iteration"], rel=0.05)
+        assert row["run_iterations_per_second"] == pytest.approx(
+            row["runs"] / row["seconds_per_iteration"], rel=0.05, abs=0.006
+        )
         assert row["gemm_gflops"] > 0
         assert row["layer_gflops"] > 0
     assert len({(row["gemm_gflops"], row["layer_gflops"]) for row in rows}) == 1

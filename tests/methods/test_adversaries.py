@@ -44,7 +44,8 @@ class Trained:
 
 
 def doubled(draw: Draw) -> Draw:
-    return Draw(draw.noise.double(), draw.clusters, draw.mix.double())
+    grain = None if draw.grain is None else draw.grain.double()
+    return Draw(draw.noise.double(), draw.clusters, draw.mix.double(), grain)
 
 
 def drawn(seeds: tuple[int, ...], n_critic: int = 3, n_class: int = 2) -> Draw:
@@ -113,6 +114,29 @@ def test_a_step_moves_its_own_player_only_and_gradients_of_the_others_are_none()
     assert all(names == {player} for player, names in moved)
     assert before.keys() == trained.weights().keys()
     assert all(weight.requires_grad for net in trained.networks.values() for weight in net.parameters())
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_classifier_alone_looks_through_noise_and_each_run_through_its_own(fused: bool) -> None:
+    """The critic's losses are as without, and a run without noise learns what it would learn alone."""
+    shape, seeds = (1, 16, 16), (0, 1)
+    draw = RunDraws(seeds, [1 / K] * K, grain=(0.0, 0.5), shape=shape).take(3, 2, (B, Z))
+    assert draw.grain is not None
+    assert draw.grain.shape == (3, B, 2, *shape)
+    assert not draw.grain[:, :, 0].any()
+    assert draw.grain[:, :, 1].std().item() == pytest.approx(0.5, rel=0.05)
+    noisy, clean = Trained(shape, seeds), Trained(shape, seeds)
+    through, plain = doubled(draw), doubled(draw)._replace(grain=None)
+    iterate(noisy.players, real(shape), through, Terms(10.0, 2.0, fused=fused), noisy.update)
+    iterate(clean.players, real(shape), plain, Terms(10.0, 2.0, fused=fused), clean.update)
+    for (name, one), (_, other) in zip(noisy.losses, clean.losses, strict=True):
+        torch.testing.assert_close(one[0], other[0])
+        if name == "critic":
+            torch.testing.assert_close(one, other)
+    first, before = noisy.losses[3][1][1], Trained(shape, seeds)
+    seen = before.networks["generator"](through.noise[3], torch.eye(K, dtype=torch.float64)[through.clusters[3]])
+    logits = before.networks["classifier"](seen + through.grain[0])[:, 1]  # type: ignore[index]
+    torch.testing.assert_close(first, torch.nn.functional.cross_entropy(logits, through.clusters[3][:, 1]).detach())
 
 
 def test_the_figures_are_the_means_of_what_the_steps_saw() -> None:

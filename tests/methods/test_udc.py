@@ -131,8 +131,9 @@ def test_several_etas_are_dealt_to_the_runs_and_each_trains_with_its_own(monkeyp
 
 
 def test_several_amounts_of_noise_are_dealt_to_the_runs_and_told() -> None:
-    model = train(None, n_runs=2, n_noise=[1, 4], noise_scale="0.1,1")
-    assert [(row["n_noise"], row["noise_scale"]) for row in model.runs_] == [(1, 0.1), (4, 1)]
+    model = train(None, n_runs=2, n_noise=[1, 4], noise_scale="0.1,1", class_noise=(0, 0.3))
+    rows = [(row["n_noise"], row["noise_scale"], row["class_noise"]) for row in model.runs_]
+    assert rows == [(1, 0.1, 0), (4, 1, 0.3)]
 
 
 def test_another_run_can_be_asked_to_answer(model: UDC) -> None:
@@ -304,6 +305,11 @@ def test_a_run_that_drifts_away_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"choose": 4}, "choose is 4, and there are 2 runs; give 1 to 2"),
         ({"choose": "best"}, 'choose is .best.; expected a whole number of at least 1 or "auto"'),
         ({"batch_size": 1}, "batch_size is 1; expected a whole number of at least 2"),
+        ({"n_noise": "4,x"}, "n_noise is '4,x'; expected a number, or several"),
+        ({"n_noise": "4,1.5"}, "n_noise is 1.5; expected a whole number of at least 0"),
+        ({"eta": "1,-1"}, "eta is -1; expected a finite number of at least 0"),
+        ({"class_noise": [-0.1]}, "class_noise is -0.1; expected a finite number of at least 0"),
+        ({"cuda_graph": True}, "cuda_graph is True; expected one of auto, off"),
         ({"checkpoint": "best"}, "checkpoint is 'best'; expected one of last, auto"),
         ({"schedule": "mine"}, "schedule is 'mine'; expected one of paper, code"),
         ({"consistency": 1.0}, "consistency is 1.0 and compares variants of images; give augment='udc'"),

@@ -18,7 +18,8 @@ SETTINGS: dict[str, Any] = {
     "n_critic": 2, "n_class": 1, "held_out": 0.2, "assign": "head", "device": "cpu",
 }  # fmt: skip
 EVERYTHING: dict[str, Any] = {
-    "prior": "learned", "augment": "udc", "consistency": 0.5, "schedule": "code", "every": 2, "checkpoint": "auto",
+    "prior": "learned", "augment": "udc", "consistency": 0.5, "class_noise": 0.2, "schedule": "code", "every": 2,
+    "checkpoint": "auto",
 }  # fmt: skip
 
 
