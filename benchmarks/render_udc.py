@@ -101,7 +101,7 @@ def _runs(rows: list[Row], title: str) -> str:
 
 def _settings(parameters: Row) -> str:
     names = ("width", "batch_size", "n_noise", "noise_scale", "class_noise", "iterations", "eta", "gamma", "tau", "lr")
-    unsaid = {"noise_scale": 1.0, "class_noise": 0.0, "gamma": 1.2}  # of the paper, as most rows have it
+    unsaid = {"noise_scale": 1.0, "class_noise": 0.0, "gamma": 1.2}  # of the paper, as most rows have them
     told = [name for name in names if parameters.get(name, unsaid.get(name)) != unsaid.get(name)]
     return ", ".join(f"{name} {parameters[name]}" for name in told)
 
