@@ -118,7 +118,7 @@ def test_a_step_moves_its_own_player_only_and_gradients_of_the_others_are_none()
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_the_classifier_alone_looks_through_noise_and_each_run_through_its_own(fused: bool) -> None:
-    """The critic's losses are as without, and a run without noise learns what it would learn alone."""
+    """The critic's losses are as without, and so is all that a run without noise learns."""
     shape, seeds = (1, 16, 16), (0, 1)
     draw = RunDraws(seeds, [1 / K] * K, grain=(0.0, 0.5), shape=shape).take(3, 2, (B, Z))
     assert draw.grain is not None
@@ -137,6 +137,16 @@ def test_the_classifier_alone_looks_through_noise_and_each_run_through_its_own(f
     seen = before.networks["generator"](through.noise[3], torch.eye(K, dtype=torch.float64)[through.clusters[3]])
     logits = before.networks["classifier"](seen + through.grain[0])[:, 1]  # type: ignore[index]
     torch.testing.assert_close(first, torch.nn.functional.cross_entropy(logits, through.clusters[3][:, 1]).detach())
+
+
+def test_a_run_without_noise_draws_what_it_would_draw_alone() -> None:
+    beside = RunDraws((3, 4), [1 / K] * K, grain=(0.0, 0.5), shape=(1, 4, 4))
+    alone = RunDraws((3,), [1 / K] * K, grain=(0.0,), shape=(1, 4, 4))
+    for _ in range(2):
+        one, other = beside.take(3, 2, (B, Z)), alone.take(3, 2, (B, Z))
+        assert other.grain is None
+        assert torch.equal(one.noise[:, :, :1], other.noise)
+        assert torch.equal(one.mix[:, :, :1], other.mix)
 
 
 def test_the_figures_are_the_means_of_what_the_steps_saw() -> None:
@@ -185,15 +195,17 @@ def test_consistency_and_augmentation_train() -> None:
 
 
 def test_draws_and_sums_go_on_where_they_were_saved() -> None:
-    draws, sums = RunDraws((0, 1), [0.5, 0.5]), FigureSums(2)
+    draws, sums = RunDraws((0, 1), [0.5, 0.5], grain=(0, 0.2), shape=(1, 3, 3)), FigureSums(2)
     draws.take(2, 2, (B, Z))
     draws.prior.copy_(torch.tensor([[0.9, 0.1], [0.2, 0.8]]))
     sums.add(torch.arange(8.0).reshape(4, 2))
-    again, more = RunDraws((0, 1), [0.5, 0.5]), FigureSums(2)
+    again, more = RunDraws((0, 1), [0.5, 0.5], grain=(0, 0.2), shape=(1, 3, 3)), FigureSums(2)
     state = {"kind": "cpu", "states": [g.get_state() for g in draws.generators], "prior": draws.prior.clone()}
     again.load_state_dict(state)
     more.load_state_dict(sums.state_dict())
     for one, other in zip(draws.take(1, 1, (B, Z)), again.take(1, 1, (B, Z)), strict=True):
+        assert one is not None
+        assert other is not None
         assert torch.equal(one, other)
     assert sums.take() == more.take() == {
         "wasserstein": [0, 1], "penalty": [2, 3], "cross_entropy": [4, 5], "fake_accuracy": [6, 7],

@@ -19,13 +19,13 @@ ETAS = (2.0, 2.0, 2.4, 2.4, 2.88, 2.88, 3.456)  # a stair may end anywhere
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA graph needs a CUDA device")
 
 
-def players_of(device: str = "cpu") -> tuple[Players, dict[str, torch.optim.Optimizer]]:
-    own: dict[str, Any] = {"width": 2, "n_runs": 2}
+def players_of(device: str = "cpu", n_runs: int = 2) -> tuple[Players, dict[str, torch.optim.Optimizer]]:
+    own: dict[str, Any] = {"width": 2, "n_runs": n_runs}
     networks: dict[str, Any] = {
         GENERATOR: Generator(SHAPE, K, Z, **own), CRITIC: Tower(SHAPE, 1, **own), CLASSIFIER: Tower(SHAPE, K, **own),
     }  # fmt: skip
     for network in networks.values():
-        network.start([torch.Generator().manual_seed(seed) for seed in (0, 1)])
+        network.start([torch.Generator().manual_seed(seed) for seed in range(n_runs)])
         network.to(device)
     adams: dict[str, torch.optim.Optimizer] = {
         name: torch.optim.Adam(net.parameters(), 1e-3, (0.5, 0.9), fused=True) for name, net in networks.items()
@@ -33,9 +33,10 @@ def players_of(device: str = "cpu") -> tuple[Players, dict[str, torch.optim.Opti
     return Players(**networks, k=K), adams
 
 
-def inputs(t: int, device: str = "cpu", n_critic: int = 3) -> tuple[Tensor, Draw]:
+def inputs(t: int, device: str = "cpu", n_critic: int = 3, n_runs: int = 2) -> tuple[Tensor, Draw]:
     real = torch.rand(n_critic, B, 1, *SHAPE, generator=torch.Generator().manual_seed(t))
-    draw = RunDraws((t, t + 100), [1 / K] * K, grain=(0.1, 0.3), shape=SHAPE).take(n_critic, 2, (B, Z))
+    seeds, grain = (t, t + 100)[:n_runs], (0.1, 0.3)[:n_runs]
+    draw = RunDraws(seeds, [1 / K] * K, grain=grain, shape=SHAPE).take(n_critic, 2, (B, Z))
     return real.to(device), Draw(*(tensor.to(device) for tensor in tensors(draw)))
 
 
@@ -62,11 +63,12 @@ def weights(players: Players) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-def test_tensors_that_stay_give_the_bits_of_the_eager_iteration(at_once: bool) -> None:
+@pytest.mark.parametrize("of_runs", [False, True])
+def test_tensors_that_stay_give_the_bits_of_the_eager_iteration(at_once: bool, of_runs: bool) -> None:
     (a, adams_a), (b, adams_b) = players_of(), players_of()
-    terms = Terms(10.0, ETAS[0], at_once=at_once)
-    fixed = StaticIteration(b, adams_b, *inputs(0), terms)
-    for t, eta in enumerate(ETAS):
+    etas: list[Any] = [torch.tensor([eta, 3 * eta]) if of_runs else eta for eta in ETAS]
+    fixed = StaticIteration(b, adams_b, *inputs(0), Terms(10.0, etas[0], at_once=at_once))
+    for t, eta in enumerate(etas):
         figures, losses = eagerly(a, adams_a, *inputs(t), Terms(10.0, eta, at_once=at_once))
         fixed.fill(*inputs(t), eta)
         found = fixed.compute()
@@ -165,7 +167,7 @@ def test_a_loss_that_is_no_number_stops_a_training_with_graphs_too(monkeypatch: 
     Fake(refuses=True).install(monkeypatch)
     monkeypatch.setattr(UDC, "_graphed", lambda self, run, parts: parts.graphed())
     monkeypatch.setattr(module, "iterate", iterate)
-    with pytest.raises(TrainingError, match="loss became NaN at epoch 1 step 1"):
+    with pytest.raises(TrainingError, match=r"loss became NaN at epoch 1 step 1.*\(in run 1, 2 of 2\)"):
         train(None)
 
 
@@ -191,12 +193,15 @@ def test_on_a_gpu_a_training_with_graphs_has_the_figures_of_one_without() -> Non
 
 
 @needs_cuda
-def test_on_a_gpu_the_graph_and_the_eager_iteration_agree() -> None:
-    (a, adams_a), (b, adams_b) = players_of("cuda"), players_of("cuda")
+@pytest.mark.parametrize("n_runs", [1, 2])
+def test_on_a_gpu_the_graph_and_the_eager_iteration_agree(n_runs: int) -> None:
+    """One run convolves with cuDNN, several with our kernels, each with an eta of its own."""
+    (a, adams_a), (b, adams_b) = players_of("cuda", n_runs), players_of("cuda", n_runs)
     graphed = GraphedIterations(b, adams_b)
     for t, eta in enumerate(ETAS):
-        figures, losses = eagerly(a, adams_a, *inputs(t, "cuda"), Terms(10.0, eta, at_once=True))
-        found = graphed.iterate(*inputs(t, "cuda"), Terms(10.0, eta, at_once=True))
+        terms = Terms(10.0, eta * torch.arange(1, n_runs + 1, device="cuda") if n_runs > 1 else eta)
+        figures, losses = eagerly(a, adams_a, *inputs(t, "cuda", n_runs=n_runs), terms)
+        found = graphed.iterate(*inputs(t, "cuda", n_runs=n_runs), terms)
         torch.testing.assert_close(found.figures, figures, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(found.losses, losses, atol=1e-4, rtol=1e-4)
     for one, other in zip(weights(a), weights(b), strict=True):
@@ -215,6 +220,6 @@ def test_on_a_gpu_a_graph_made_anew_goes_on_where_another_stopped() -> None:
             for name, adam in adams_b.items():
                 adams_c[name].load_state_dict(adam.state_dict())
             b, first = c, GraphedIterations(c, adams_c)
-        expected = whole.iterate(*inputs(t, "cuda"), Terms(10.0, eta, at_once=True))
-        found = first.iterate(*inputs(t, "cuda"), Terms(10.0, eta, at_once=True))
+        expected = whole.iterate(*inputs(t, "cuda"), Terms(10.0, eta))
+        found = first.iterate(*inputs(t, "cuda"), Terms(10.0, eta))
         torch.testing.assert_close(found.losses, expected.losses, atol=1e-4, rtol=1e-4)

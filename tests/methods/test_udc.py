@@ -136,6 +136,11 @@ def test_several_amounts_of_noise_are_dealt_to_the_runs_and_told() -> None:
     assert rows == [(1, 0.1, 0), (4, 1, 0.3)]
 
 
+def test_a_model_of_a_release_whose_cuda_graph_was_true_or_false_can_be_fitted_again() -> None:
+    for given in (True, False):
+        assert train(None, n_runs=1, iterations=1, cuda_graph=given).runs_
+
+
 def test_another_run_can_be_asked_to_answer(model: UDC) -> None:
     other = 3 - model.chosen_run_
     found = train(None, choose=other)
@@ -309,7 +314,8 @@ def test_a_run_that_drifts_away_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"n_noise": "4,1.5"}, "n_noise is 1.5; expected a whole number of at least 0"),
         ({"eta": "1,-1"}, "eta is -1; expected a finite number of at least 0"),
         ({"class_noise": [-0.1]}, "class_noise is -0.1; expected a finite number of at least 0"),
-        ({"cuda_graph": True}, "cuda_graph is True; expected one of auto, off"),
+        ({"cuda_graph": "never"}, "cuda_graph is 'never'; expected one of auto, off"),
+        ({"eta": "1,2,3"}, "eta is '1,2,3', 3 numbers for 2 runs; give more n_runs or fewer"),
         ({"checkpoint": "best"}, "checkpoint is 'best'; expected one of last, auto"),
         ({"schedule": "mine"}, "schedule is 'mine'; expected one of paper, code"),
         ({"consistency": 1.0}, "consistency is 1.0 and compares variants of images; give augment='udc'"),

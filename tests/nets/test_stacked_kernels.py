@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
+from coterie.nets import stacked
+from coterie.nets.gan import Generator, Tower
 from coterie.nets.stacked import after_conv, same_padding
 
 triton = pytest.importorskip("triton", reason="Triton is not installed, and the kernels are written in it")
@@ -25,7 +27,7 @@ NEAR = 2e-3 if DEVICE == "cuda" else 1e-6  # TF32 has 10 bits, the interpreter f
 # runs, images, channels in and out, rows, columns, stride
 SHAPES = [
     (2, 3, 1, 4, 9, 8, 2), (2, 3, 4, 6, 7, 7, 2), (1, 2, 3, 5, 6, 6, 1), (2, 5, 16, 32, 4, 4, 2),
-    (1, 2, 80, 70, 4, 4, 2),
+    (1, 2, 80, 70, 4, 4, 2), (2, 3, 2, 3, 5, 1, 2), (1, 2, 2, 3, 1, 1, 1),
 ]  # fmt: skip
 
 
@@ -112,3 +114,29 @@ def test_what_is_summed_in_parts_is_summed_once(n: int, programs: int) -> None:
     parts, length = kernels._cut(n, programs, 32)
     assert parts * length >= n > (parts - 1) * length
     assert length % 32 == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 12, 9), (1, 28, 3)], ids=str)
+def test_networks_with_our_kernels_are_the_networks_without(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images, scores, the gradient for the penalty, and what both players learn of them."""
+
+    def learned() -> list[Tensor]:
+        starts = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+        generator, critic = Generator(shape, 3, 4, width=4, n_runs=2), Tower(shape, 1, width=4, n_runs=2)
+        for network in (generator, critic):
+            network.start(starts)
+            network.to(DEVICE)
+        noise = torch.randn(5, 2, 4, generator=torch.Generator().manual_seed(2)).to(DEVICE)
+        made = generator(noise, torch.eye(3, device=DEVICE)[[0, 1, 2, 0, 1]][:, None].expand(5, 2, 3))
+        scores, slopes = critic.scores_and_slopes(made)
+        gradient = critic.input_gradient(slopes)
+        (scores.sum() + (gradient**2).sum()).backward()  # type: ignore[no-untyped-call]
+        weights = [*generator.parameters(), *critic.parameters()]
+        return [made, scores, gradient, *(weight.grad for weight in weights if weight.grad is not None)]
+
+    monkeypatch.setattr(stacked, "_kernels", lambda maps: None)
+    expected = [tensor.detach().double() for tensor in learned()]
+    monkeypatch.setattr(stacked, "_kernels", lambda maps: kernels)
+    agree([tensor.detach() for tensor in learned()], expected, 10 * NEAR)

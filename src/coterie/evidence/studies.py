@@ -95,10 +95,15 @@ def _clusterers(row: Row) -> Iterator[Short]:
     yield _record(row, label, given, _triple(row), n_classes=row["k"])
 
 
+UDC_SETTINGS = {"eta": None, "noise_scale": 1.0, "class_noise": 0.0}  # that tell trainings apart, and what goes unsaid
+
+
 def _udc_runs(row: Row) -> Iterator[Short]:
     size = " x ".join(map(str, row["shape"][1:]))
     runs = [triple for run in row["selected"]["runs"] for triple in _triple(run)]
-    label = f"udc, eta={row['parameters']['eta']}"
+    settings = {name: value for name, value in row["parameters"].items() if name in UDC_SETTINGS}
+    told = [f"{name}={value}" for name, value in settings.items() if value != UDC_SETTINGS[name]]
+    label = ", ".join(["udc", *told])
     yield _record(row, label, "pixels", runs, size=size, n_classes=row["parameters"]["n_clusters"], nmi="arithmetic")
 
 

@@ -61,11 +61,11 @@ class Draw(NamedTuple):
 class Terms:
     """The weights of an iteration, and its plan.
 
-    penalty: lambda of Eq. 5. eta: of Eq. 7 at this moment, a number or a tensor of one. consistency: weight of
-    KL(C(x) || C(T(x))) on real images.
+    penalty: lambda of Eq. 5. eta: of Eq. 7 at this moment, a number, or a tensor of one for each run or for all.
+    consistency: weight of KL(C(x) || C(T(x))) on real images.
     fused: one forward of the generator, analytic penalty; False is the algorithm line by line, double backward.
     at_once: x^ goes through the critic in the same batch as real and generated images: a sixth more arithmetic and a
-    third fewer kernels, which pays where launching them is what takes the time.
+    third fewer kernels. UDC does not use it: it was slower wherever it was measured (benchmarks/udc_speed.py).
     """
 
     penalty: float
@@ -203,11 +203,13 @@ class RunDraws:
 
     def _grain(self, n: int, b: int) -> Tensor | None:
         """(n, b, r, *shape)."""
-        own = [
-            deviation * torch.randn(n, b, *self.shape, generator=one, device=self.device)
-            for deviation, one in zip(self.grain, self.generators, strict=False)
-        ]
-        return torch.stack(own, 2) if own else None
+        if not self.grain:
+            return None
+        own = torch.zeros(n, b, len(self.grain), *self.shape, device=self.device)
+        for i, (deviation, one) in enumerate(zip(self.grain, self.generators, strict=True)):
+            if deviation:  # a run without draws nothing, as alone
+                own[:, :, i] = deviation * torch.randn(n, b, *self.shape, generator=one, device=self.device)
+        return own
 
     def state_dict(self) -> dict[str, Any]:
         """The state of every generator, and the prior."""

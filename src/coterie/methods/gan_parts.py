@@ -1,6 +1,7 @@
 """The networks of r runs of UDC with all that a checkpoint keeps of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -22,8 +23,8 @@ FUSED = ("cpu", "cuda")  # where Adam has a single kernel for a step; there are 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the networks: clusters, numbers of noise of each run and their scale, the noise that each run's classifier
-    looks through, maps, outputs of the critic, and the generator's normalisation.
+    """Of the networks. shape: of an image. k: clusters. n_noise, noise_scale, class_noise: of each run, as UDC has
+    them. width: maps. critic_heads: outputs of the critic. g_norm: the generator's normalisation.
     """
 
     shape: Shape
@@ -85,12 +86,8 @@ class Parts:
         """
 
         def update(player: str, losses: Tensor) -> None:
-            try:
+            with naming_runs(losses[None], f"the {player}'s, "):
                 run.step(self.optimizers[player], losses.sum())
-            except TrainingError as error:
-                lost = [str(i + 1) for i, finite in enumerate(losses.isfinite().tolist()) if not finite]
-                named = f" (the {player}'s, in run {', '.join(lost)} of {len(losses)})" if lost else ""
-                raise TrainingError(f"{str(error).rstrip('.')}{named}.") from error
 
         return update
 
@@ -105,6 +102,17 @@ class Parts:
         n_runs = len(self.draws.prior)
         seen = self.slow.answering(real.expand(-1, n_runs, *real.shape[2:])).softmax(2).mean(0)
         self.draws.prior.copy_(followed(self.draws.prior, seen))
+
+
+@contextmanager
+def naming_runs(losses: Tensor, whose: str = "") -> Iterator[None]:
+    """A TrainingError inside names the runs of which some of ``losses`` (steps, r) is no number."""
+    try:
+        yield
+    except TrainingError as error:
+        lost = [str(i + 1) for i, finite in enumerate(losses.isfinite().all(0).tolist()) if not finite]
+        named = f" ({whose}in run {', '.join(lost)} of {losses.shape[1]})" if lost else ""
+        raise TrainingError(f"{str(error).rstrip('.')}{named}.") from error
 
 
 def build_parts(

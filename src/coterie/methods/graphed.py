@@ -1,6 +1,6 @@
 """A whole iteration of UDC as one CUDA graph: ten steps of three optimisers that cost one launch.
 
-An iteration launches a thousand small kernels, and a GPU waits for most of them (udc.md section 12). A graph records
+An iteration launches two thousand small kernels, and a GPU waits for most of them (udc.md section 12). A graph records
 them once and plays them again, on the same tensors: so what changes from one iteration to the next, the real images,
 the random numbers and eta, is copied into tensors that stay (``StaticIteration``), and comes out in others. Nothing in
 between may wait for the device, which is why losses are looked at afterwards.
@@ -42,7 +42,7 @@ class StaticIteration:
         self.players, self.optimizers = players, optimizers
         self.real = torch.empty_like(real)
         self.draw = Draw(*(torch.empty_like(own) for own in draw if own is not None))
-        self.eta = real.new_zeros(()) if isinstance(terms.eta, float) else torch.empty_like(terms.eta)
+        self.eta = torch.empty_like(terms.eta) if isinstance(terms.eta, Tensor) else real.new_zeros(())
         self.terms = replace(terms, eta=self.eta)
 
     def fill(self, real: Tensor, draw: Draw, eta: float | Tensor) -> None:
@@ -51,7 +51,7 @@ class StaticIteration:
         for own, given in zip(self.draw, draw, strict=True):
             if own is not None and given is not None:
                 own.copy_(given)
-        self.eta.fill_(eta) if isinstance(eta, float) else self.eta.copy_(eta)
+        self.eta.copy_(eta) if isinstance(eta, Tensor) else self.eta.fill_(eta)
 
     def compute(self) -> Outcome:
         """The iteration: all ten updates."""

@@ -33,7 +33,7 @@ from coterie.methods.adversaries import Change, Terms, iterate
 from coterie.methods.answers import head_answer, most_common
 from coterie.methods.cluster_prior import LEARNED, Prior, shares_of
 from coterie.methods.each_run import OneOrSeveral, check_each, dealt, numbers_of
-from coterie.methods.gan_parts import Parts, Sizes, build_parts
+from coterie.methods.gan_parts import Parts, Sizes, build_parts, naming_runs
 from coterie.methods.graphed import GraphedIterations
 from coterie.methods.moments import answering, kept_after, plain, restored, taken
 from coterie.methods.probes import Probe, all_shares, change_by, one_of, parted, several_passes
@@ -71,7 +71,6 @@ CHOICES = {
     "schedule": ("paper", "code"),
     "augment": ("none", "udc"),
     "g_norm": ("none", "bn"),
-    "cuda_graph": ("auto", "off"),
     "assign": ("auto", *ANSWERS),
 }
 
@@ -92,10 +91,10 @@ class UDC(Clusterer):
         n_noise: numbers in z, 128 (code). The authors' advice where groups are simple is to take fewer. Several, such
             as "4,8,32", are dealt to the runs in turn, as nobody knows before how many are too many (ours).
         noise_scale: what z is multiplied by, 1 (paper). Less makes jumps of an image harder to draw from z than from
-            the cluster, to which what has few values is then left (ours). Several are dealt to the runs in turn.
-        class_noise: standard deviation of noise on the images that the classifier learns from, as the networks see them
-            (grey 0 to 1, colours -1 to 1); 0 (paper). Through noise no image is ever sure, so every part of it is
-            pressed to show the cluster, and what shows it at no cost stays (ours). Several are dealt to the runs.
+            the cluster, to which they may then be left (ours). Several are dealt to the runs in turn.
+        class_noise: standard deviation of noise on the generated images that the classifier learns from, as the
+            networks see them (grey 0 to 1, colours -1 to 1); 0 (paper). Through noise no image is ever sure, so that
+            every part of it is pressed to show the cluster (ours). Several are dealt to the runs in turn.
         n_critic: critic updates in an iteration, 5 (paper).
         n_class: classifier updates in an iteration: "auto" is 4 (paper), and 2 at first with schedule="code".
         schedule: "paper" keeps both; "code" doubles them after a third of the iterations, as the official code does.
@@ -121,7 +120,7 @@ class UDC(Clusterer):
             cuts least of the weight of the neighbour graph.
         precision: 32, bf16 or 16 (mixed); the critic stays in full precision.
         cuda_graph: "auto": on a CUDA device, without augment and with precision 32, every iteration is played from a
-            graph that was recorded once; "off": never.
+            graph that was recorded once; "off": never. True and False are taken for the two.
         device: auto, cpu, cuda, cuda:1 or mps.
         random_state: seed of everything random.
         run_folder: where checkpoints go; a killed training goes on from there. None: no checkpoints.
@@ -147,6 +146,7 @@ class UDC(Clusterer):
     """
 
     kind = "udc"
+    may_change = (MAY_CHANGE - {"iterations"}) | set(NOT_LEARNED)
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class UDC(Clusterer):
         checkpoint: str = "last",
         batch_size: int = 64,
         width: int = 16,
-        n_noise: int | OneOrSeveral = 32,
+        n_noise: OneOrSeveral = 32,
         noise_scale: OneOrSeveral = 1.0,
         class_noise: OneOrSeveral = 0.0,
         n_critic: int = 5,
@@ -180,7 +180,7 @@ class UDC(Clusterer):
         every: int | str = "auto",
         assign: str = "auto",
         precision: str = "32",
-        cuda_graph: str = "auto",
+        cuda_graph: str | bool = "auto",
         device: str = "auto",
         random_state: int = 0,
         run_folder: str | os.PathLike[str] | None = None,
@@ -234,11 +234,8 @@ class UDC(Clusterer):
                 check_whole(name, getattr(self, name), or_else=' or "auto"')
         if self.penalty != "auto":
             check_number("penalty", self.penalty, least=0)
-        check_each("n_noise", self.n_noise, least=0, whole=True)
-        for name in ("noise_scale", "class_noise"):
-            check_each(name, getattr(self, name), least=0)
-        if self.eta != "auto":
-            check_each("eta", self.eta, least=0)
+        for name in NOISES if self._eta_is_auto() else (*NOISES, "eta"):
+            check_each(name, getattr(self, name), self.n_runs, whole=name == "n_noise")
         for name in ("gamma", "lr"):
             check_number(name, getattr(self, name), above=0)
         check_number("consistency", self.consistency, least=0)
@@ -247,6 +244,8 @@ class UDC(Clusterer):
         check_number("held_out", self.held_out, least=0, most=0.5)
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
+        if not isinstance(self.cuda_graph, bool):  # which models saved by the first releases have
+            check_choice("cuda_graph", self.cuda_graph, ("auto", "off"))
         shares_of(self.prior, self.n_clusters)
         if self.consistency and self.augment == "none":
             raise ConfigError(f"consistency is {self.consistency} and compares variants of images; give augment='udc'")
@@ -255,7 +254,8 @@ class UDC(Clusterer):
 
     def seeds(self) -> list[int]:
         """The seed of each run. Alone, with its seed as ``random_state``, a run starts from the same networks and draws
-        the same noise and clusters; the order of the real images, which stacked runs share, is that of its own seed.
+        the same noise and clusters, but where runs differ in n_noise; the order of the real images, which stacked runs
+        share, is that of its own seed.
         """
         return [(int(self.random_state) + NEXT_SEED * i) % 2**63 for i in range(self.n_runs)]
 
@@ -278,7 +278,7 @@ class UDC(Clusterer):
         """Iterations in which eta stays the same."""
         return max(SHORTEST, round(self.iterations / STAIRS)) if isinstance(self.tau, str) else int(self.tau)
 
-    def terms(self, iteration: int, device: torch.device | str = "cpu") -> Terms:
+    def terms(self, iteration: int, device: torch.device) -> Terms:
         """The weights of the losses at ``iteration``, from 0 (udc.md sections 3 and 4)."""
         penalty = PENALTY / self.critic_heads if isinstance(self.penalty, str) else float(self.penalty)
         etas = self.etas(iteration)
@@ -287,8 +287,11 @@ class UDC(Clusterer):
 
     def etas(self, iteration: int) -> list[float]:
         """Of each run at ``iteration``, from 0."""
-        first = [ETA / self.critic_heads] if self.eta == "auto" else numbers_of("eta", self.eta)
+        first = [ETA / self.critic_heads] if self._eta_is_auto() else numbers_of("eta", self.eta)
         return [eta_at(iteration, eta, self.gamma, self.stair()) for eta in dealt(first, self.n_runs)]
+
+    def _eta_is_auto(self) -> bool:
+        return isinstance(self.eta, str) and self.eta == "auto"
 
     def of_runs(self, name: str) -> list[float]:
         """The parameter ``name``, which may be several numbers, for each run."""
@@ -310,7 +313,7 @@ class UDC(Clusterer):
     def _train(self, store: ImageStore) -> np.ndarray:
         """Algorithm 1; what the classifier of the chosen run sees in each image, (n, d), at its end."""
         every = min(1000, max(1, self.iterations // 100)) if isinstance(self.every, str) else int(self.every)
-        with run_of(self, after_training=NOT_LEARNED, may_change=MAY_CHANGE - {"iterations"}) as run:
+        with run_of(self, after_training=NOT_LEARNED, may_change=self.may_change) as run:
             parts = self.parts(run, store)
             probe = Probe(store, self.held_out, run.device)
             graphed = self._graphed(run, parts)
@@ -348,7 +351,8 @@ class UDC(Clusterer):
             else:
                 played = graphed.iterate(real, draw, terms)
                 parts.sums.add(played.figures)
-                run.count(played.losses.sum(1))
+                with naming_runs(played.losses):
+                    run.count(played.losses.sum(1))
             parts.slow.follow(now)
             if self.prior == LEARNED and now >= LEARN_FROM * self.iterations:
                 parts.follow_prior(real[-1])
@@ -411,7 +415,7 @@ class UDC(Clusterer):
 
     def _graphed(self, run: Run, parts: Parts) -> GraphedIterations | None:
         recordable = self.augment == "none" and str(self.precision) == "32"  # no random numbers within, no loss scale
-        wanted = self.cuda_graph != "off" and recordable
+        wanted = self.cuda_graph not in ("off", False) and recordable
         return parts.graphed() if wanted and run.device.type == "cuda" else None
 
     def _change(self, parts: Parts, store: ImageStore) -> Change | None:

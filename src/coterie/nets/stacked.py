@@ -1,14 +1,15 @@
 """Layers of several networks at once: ``r`` networks of one shape whose weights lie in one tensor.
 
 Ten small networks give a GPU little to do when they are trained one after another. Stacked, they are one grouped
-convolution or one batch of matrix products, and network ``i`` computes what it would alone: activations are
-(b, r, ...), and nothing mixes the second dimension.
+convolution (on a GPU one launch of ``stacked_kernels``) or one batch of matrix products, and network ``i`` computes
+what it would alone: activations are (b, r, ...), and nothing mixes the second dimension.
 
 Each layer has a ``back``: what a gradient at its output is at its input, as a function of the weights, from which a
 gradient penalty can be trained without differentiating twice.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -20,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d, conv_transpose2d, pad
+
+from coterie.errors import SlowPathWarning
 
 convolution_backward = torch.ops.aten.convolution_backward
 
@@ -157,12 +160,27 @@ def _kernels(maps: Tensor) -> ModuleType | None:
         return None
     if torch.is_autocast_enabled("cuda") or torch.cuda.get_device_capability(maps.device) < TF32_FROM:
         return None
-    return _found()
+    return _found(maps.device)
 
 
 @cache
-def _found() -> ModuleType | None:
-    return import_module("coterie.nets.stacked_kernels") if find_spec("triton") is not None else None
+def _found(device: torch.device) -> ModuleType | None:
+    """Our kernels, if one compiles for ``device``: Triton wants a C compiler, and knows other GPUs less well."""
+    if torch.version.hip is not None or find_spec("triton") is None:
+        return None
+    kernels = import_module("coterie.nets.stacked_kernels")
+    one = torch.ones(1, 1, 1, 1, 1, device=device)
+    try:
+        kernels.conv(one, torch.ones(1, 1, 1, KERNEL, KERNEL, device=device), None, kernels.Place(1, (2, 2)), (1, 1))
+    except Exception as error:  # whatever it is, cuDNN goes on without
+        reason = " ".join(str(error).split())[:200]
+        warnings.warn(
+            f"Triton compiles no kernel for this GPU ({reason}); several runs train with cuDNN's, slower",
+            SlowPathWarning,
+            stacklevel=2,
+        )
+        return None
+    return kernels
 
 
 def conv_bound(c_in: float, c_out: float) -> float:
