@@ -20,7 +20,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from study_rows import Row, keep, missing, origin, read_rows, rounded
+from provenance import provenance
+from study_rows import Row, keep, missing, read_rows, rounded
 
 from coterie.classical import CLASSICAL
 from coterie.classical.rival import MOST_PAIRED
@@ -111,7 +112,7 @@ def row(data: Dataset, setting: Row, features: np.ndarray) -> Row:
     return {
         **setting, "n": len(features), "k": data.n_clusters,
         "name": METHODS[name][0], "settings": METHODS[name][1], "random": is_random(name),
-        **rounded(score(data.classes, labels)), "seconds": round(took, 2), **origin(),
+        **rounded(score(data.classes, labels)), "seconds": round(took, 2), **provenance(),
     }  # fmt: skip
 
 

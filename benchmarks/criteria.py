@@ -10,7 +10,8 @@ the agreement of every seed with the others changes. A seed alone has no rival a
 import argparse
 from pathlib import Path
 
-from study_rows import Row, keep, origin, read_rows
+from provenance import provenance
+from study_rows import Row, keep, read_rows
 
 from coterie.evidence.criteria import candidates_in, figures
 from coterie.evidence.reproduce import records_in
@@ -22,7 +23,7 @@ DIGITS = 6
 def rows_of(folder: Path) -> list[Row]:
     """A row for each seed and answer in ``folder``."""
     records = records_in(folder)
-    about = origin() | {"command": f"python benchmarks/criteria.py {folder.name}"}
+    about = provenance() | {"command": f"python benchmarks/criteria.py {folder.name}"}
     found = []
     for row in figures(candidates_in(folder)):
         record = records[int(row.pop("run").removeprefix("seed "))]

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import torch
 from authors_code import seconds_apart, stand_in_modules
-from study_rows import Row, keep, origin
+from provenance import provenance
+from study_rows import Row, keep
 from torch import Tensor, nn
 
 from coterie.images.presets import preset
@@ -114,7 +115,7 @@ def row(what: str, precision: str, seconds: float, share: float | None, asked: a
     return {
         "what": what, "network": "CIFAR-10, Table 4", "batch_size": BATCH, "precision": precision,
         "updates_per_second": round(1 / seconds, 3), "discriminator": None if share is None else round(share, 3),
-        "threads": torch.get_num_threads(), "device": asked.device, **origin(),
+        "threads": torch.get_num_threads(), "device": asked.device, **provenance(),
     }  # fmt: skip
 
 

@@ -29,7 +29,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from study_rows import Row, keep, missing, origin, read_rows, rounded, trained_row, training_part
+from provenance import provenance
+from study_rows import Row, keep, missing, read_rows, rounded, trained_row, training_part
 
 from coterie.cli.training_options import chosen_settings
 from coterie.evidence.datasets import Dataset, load
@@ -217,7 +218,7 @@ def _rows(asked: argparse.Namespace, wanted: list[Row], make: Callable[[Row, Dat
     rows = read_rows(asked.out)
     for setting in missing(wanted, rows):
         data = load(setting["set"], asked.data)
-        rows.append(setting | {"n": len(data.images), "k": data.n_clusters} | make(setting, data) | origin())
+        rows.append(setting | {"n": len(data.images), "k": data.n_clusters} | make(setting, data) | provenance())
         keep(asked.out, rows)
         shown = {
             name: value for name, value in rows[-1].items() if name in ("answers", "accuracy", "scores", "features")

@@ -29,7 +29,8 @@ from typing import Any
 import numpy as np
 import torch
 from authors_code import seconds_apart, stand_in_modules
-from study_rows import Row, keep, origin
+from provenance import provenance
+from study_rows import Row, keep
 
 from coterie.images.store import ImageStore, open_images
 from coterie.images.trained import build_network
@@ -161,7 +162,7 @@ def best_of(turns: dict[str, Callable[[], float]], n: int) -> dict[str, float]:
 
 def row(study: str, what: str, settings: Row, asked: argparse.Namespace) -> Row:
     about = {"threads": torch.get_num_threads(), "device": asked.device}
-    return {"study": study, "what": what, **settings, **about, **origin()}
+    return {"study": study, "what": what, **settings, **about, **provenance()}
 
 
 # --- the authors' code, in a process of its own ----------------------------------------------------------------------

@@ -29,7 +29,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from study_rows import Row, keep, missing, origin, read_rows, trained_row
+from provenance import provenance
+from study_rows import Row, keep, missing, read_rows, trained_row
 
 from coterie.cli.training_options import chosen_settings
 from coterie.evidence.datasets import load
@@ -62,7 +63,7 @@ def entropy(asked: argparse.Namespace) -> None:
     rows = read_rows(asked.out)
     wanted = [{"m2": m2, "k": k, "draws": DRAWS} for k in NUMBERS for m2 in SUB_BATCHES]
     for setting in missing(wanted, rows):
-        rows.append(setting | _missed(setting["m2"], setting["k"]) | origin())
+        rows.append(setting | _missed(setting["m2"], setting["k"]) | provenance())
         keep(asked.out, rows)
 
 
@@ -90,7 +91,7 @@ def memory(asked: argparse.Namespace) -> None:
         )
         if done.returncode:
             raise SystemExit(done.stderr[-2000:])
-        rows.append(setting | json.loads(done.stdout) | origin() | {"seeds": [0]})
+        rows.append(setting | json.loads(done.stdout) | provenance() | {"seeds": [0]})
         keep(asked.out, rows)
         print(setting, rows[-1]["peak_mb"], flush=True)
 

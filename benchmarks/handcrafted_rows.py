@@ -17,7 +17,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from study_rows import Row, keep, missing, origin, read_rows, rounded
+from provenance import provenance
+from study_rows import Row, keep, missing, read_rows, rounded
 
 from coterie.classical import CLASSICAL
 from coterie.errors import CoterieWarning
@@ -73,7 +74,10 @@ def main() -> None:
         data = load(name, asked.data)
         rows, seconds = described(data, features)
         for setting in missing(wanted, read_rows(asked.out)):
-            found = row(data, setting["method"], features, rows) | {"features_seconds": round(seconds, 2), **origin()}
+            found = row(data, setting["method"], features, rows) | {
+                "features_seconds": round(seconds, 2),
+                **provenance(),
+            }
             keep(asked.out, [*read_rows(asked.out), found])
             print(*(found[key] for key in ("set", "features", "method", "acc", "nmi", "grouping_seconds")), flush=True)
 

@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from study_rows import Learned, Row, keep, learned, missing, origin, read_rows, rounded, trained_row
+from provenance import provenance
+from study_rows import Learned, Row, keep, learned, missing, read_rows, rounded, trained_row
 
 from coterie.classical import CLASSICAL, GraphDegreeLinkage
 from coterie.classical.rival import MOST_PAIRED
@@ -98,7 +99,7 @@ def _rules(data: Dataset, linkage: str) -> list[Row]:
     about = {
         "n": len(data.images), "k": data.n_clusters, "n_neighbors": found.indices.shape[1],
         "n_initial": int(initial.max()) + 1, "graph_seconds": round(graph_seconds, 3), "turns": TURNS, "seeds": [],
-        "load": round(os.getloadavg()[0], 1), **origin(),
+        "load": round(os.getloadavg()[0], 1), **provenance(),
     }  # fmt: skip
     return [
         about | rounded(score(data.classes, grouping.labels)) | {
@@ -200,7 +201,9 @@ def _both(asked: argparse.Namespace, settings: list[Row], make: Callable[[Datase
             if setting.get("clusterer") in IN_SQUARE and len(features) > IN_SQUARE_UP_TO:
                 print(f"{setting['clusterer']} on {data.name}: left out, its memory grows with n^2", flush=True)
                 continue
-            rows.append(setting | {"n": len(features), "k": data.n_clusters} | make(data, features, setting) | origin())
+            rows.append(
+                setting | {"n": len(features), "k": data.n_clusters} | make(data, features, setting) | provenance()
+            )
             keep(asked.out, rows)
             print(*(value for value in rows[-1].values() if isinstance(value, str | float)), flush=True)
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from study_rows import Learned, Row, keep, learned, missing, origin, read_rows, training_part
+from provenance import provenance
+from study_rows import Learned, Row, keep, learned, missing, read_rows, training_part
 
 from coterie.evidence.datasets import Dataset
 from coterie.evidence.probe import ProbeSettings, probe
@@ -33,7 +34,7 @@ def row_of(setting: Row, features: np.ndarray, data: Dataset, settings: ProbeSet
     found = probe(features, data.classes, train, settings)
     about = {"n_train": int(train.sum()), "n_test": int((~train).sum()), "n_features": int(features[0].size)}
     told = {"accuracy": round(found.accuracy, 4), "train_accuracy": round(found.train_accuracy, 4)}
-    return setting | about | told | {"epochs": settings.epochs} | origin()
+    return setting | about | told | {"epochs": settings.epochs} | provenance()
 
 
 def main(words: list[str] | None = None) -> None:

@@ -49,13 +49,10 @@ def pages(studies: Studies | None = None) -> dict[Path, str]:
 def page(studies: Studies) -> str:
     """docs/results/udc.md."""
     runs = studies["runs"]
-    parts = [_introduction(), _runs([row for row in runs if row["set"].startswith(CUE)], "One pixel is the class")]
-    parts += [_rivals(studies["rivals"]), _gaussians(studies["gaussians"])]
-    parts += [
-        _runs([row for row in runs if not row["set"].startswith(CUE)], "Other sets"),
-        _choice(runs),
-        _speed(studies["speed"]),
-    ]
+    of_a_pixel = [row for row in runs if row["set"].startswith(CUE)]
+    others = [row for row in runs if not row["set"].startswith(CUE)]
+    parts = [_introduction(), _runs(of_a_pixel, "One pixel is the class"), _rivals(studies["rivals"])]
+    parts += [_gaussians(studies["gaussians"]), _runs(others, "Other sets"), _choice(runs), _speed(studies["speed"])]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from provenance import provenance
 
 from coterie.evidence.datasets import Dataset, load
 from coterie.evidence.protocol import Circumstances, run_once
@@ -45,11 +44,6 @@ def origins(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def origin() -> Row:
-    """Command, commit, date and machine, as every row has them."""
-    return provenance()
-
-
 def rounded(scores: dict[str, float]) -> Row:
     """n_clusters, acc, nmi and ari with four digits after the point."""
     return {name: round(value, 4) for name, value in scores.items()}
@@ -66,7 +60,7 @@ def trained_row(recipe: Recipe, data: Dataset, seed: int, work: Path, device: st
     return {
         "n": len(data.images), "k": data.n_clusters, "answers": answers, "chosen": record["chosen"],
         "epochs": last.get("epoch"), "seconds": record["seconds"], "continued": record["continued"],
-        "warnings": sorted({warning["kind"] for warning in record["warnings"]}), **origin(),
+        "warnings": sorted({warning["kind"] for warning in record["warnings"]}), **provenance(),
     }  # fmt: skip
 
 

@@ -341,11 +341,13 @@ class UDC(Clusterer):
         n_critic, n_class = self.counts(iterations.start)
         size = n_critic * self.batch_size
         rows = several_passes(parted(len(store), self.held_out)[0], size * len(iterations))
+        terms: Terms | None = None
         for batch in run.batches(store, size, order=rows):
             now = run.values["iteration"]
+            if terms is None or now % self.stair() == 0:
+                terms = self.terms(now, run.device)
             real = as_seen(batch.clean, signed).view(n_critic, self.batch_size, 1, *store.shape)
             draw = parts.draws.take(n_critic, n_class, (self.batch_size, parts.n_noise))
-            terms = self.terms(now, run.device)
             if graphed is None:
                 parts.sums.add(iterate(parts.players, real, draw, terms, parts.updating(run), change))
             else:

@@ -150,9 +150,8 @@ class Generator(nn.Module):
         numbers = [n_noise] * n_runs if isinstance(n_noise, int) else list(n_noise)
         scales = [noise_scale] * n_runs if isinstance(noise_scale, int | float) else list(noise_scale)
         n_noise = max(numbers)
-        seen = (torch.arange(n_noise) < torch.tensor(numbers)[:, None]) * torch.tensor(scales, dtype=torch.float32)[
-            :, None
-        ]
+        kept = torch.arange(n_noise) < torch.tensor(numbers)[:, None]
+        seen = kept * torch.tensor(scales, dtype=torch.float32)[:, None]
         self.seen: Tensor | None  # (r, n_noise): how much of each number of noise a run sees
         self.register_buffer("seen", None if (seen == 1).all() else seen, persistent=False)
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()

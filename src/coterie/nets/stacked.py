@@ -158,15 +158,15 @@ def _kernels(maps: Tensor) -> ModuleType | None:
     """
     if maps.device.type != "cuda" or maps.shape[1] == 1 or maps.dtype != torch.float32:
         return None
-    if torch.is_autocast_enabled("cuda") or torch.cuda.get_device_capability(maps.device) < TF32_FROM:
-        return None
-    return _found(maps.device)
+    return None if torch.is_autocast_enabled("cuda") else _found(maps.device)
 
 
 @cache
 def _found(device: torch.device) -> ModuleType | None:
     """Our kernels, if one compiles for ``device``: Triton wants a C compiler, and knows other GPUs less well."""
     if torch.version.hip is not None or find_spec("triton") is None:
+        return None
+    if torch.cuda.get_device_capability(device) < TF32_FROM:
         return None
     kernels = import_module("coterie.nets.stacked_kernels")
     one = torch.ones(1, 1, 1, 1, 1, device=device)
