@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from provenance import provenance
 
 from coterie.evidence.datasets import Dataset, load
 from coterie.evidence.protocol import Circumstances, run_once
