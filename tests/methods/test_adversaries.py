@@ -20,11 +20,14 @@ SHAPES = [(1, 16, 16), (3, 12, 12), (2,)]
 class Trained:
     """Players of some runs with plain optimisers."""
 
-    def __init__(self, shape: tuple[int, ...], seeds: tuple[int, ...], heads: int = 1, norm: str = "none") -> None:
+    def __init__(
+        self, shape: tuple[int, ...], seeds: tuple[int, ...], heads: int = 1, norm: str = "none", n_groups: int = 1
+    ) -> None:
         n: dict[str, Any] = {"width": 2, "n_runs": len(seeds), "hidden": (12, 11, 10)}
+        told = K + n_groups if n_groups > 1 else K
         self.networks: dict[str, Any] = {
-            "generator": Generator(shape, K, Z, norm=norm, **n), "critic": Tower(shape, heads, **n),
-            "classifier": Tower(shape, K, **n),
+            "generator": Generator(shape, told, Z, norm=norm, **n),
+            "critic": Tower(shape, heads, n_groups=n_groups, **n), "classifier": Tower(shape, K, **n),
         }  # fmt: skip
         starts = [torch.Generator().manual_seed(seed) for seed in seeds]
         for network in self.networks.values():
@@ -45,7 +48,7 @@ class Trained:
 
 def doubled(draw: Draw) -> Draw:
     grain = None if draw.grain is None else draw.grain.double()
-    return Draw(draw.noise.double(), draw.clusters, draw.mix.double(), grain)
+    return draw._replace(noise=draw.noise.double(), mix=draw.mix.double(), grain=grain)
 
 
 def drawn(seeds: tuple[int, ...], n_critic: int = 3, n_class: int = 2) -> Draw:
@@ -57,15 +60,17 @@ def real(shape: tuple[int, ...], n_critic: int = 3) -> Tensor:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("heads", [1, 10])
+@pytest.mark.parametrize(("heads", "n_groups"), [(1, 1), (10, 1), (1, 4), (3, 4)])
 @pytest.mark.parametrize("at_once", [False, True])
 def test_the_fused_plan_gives_the_losses_of_the_algorithm_line_by_line(
-    shape: tuple[int, ...], heads: int, at_once: bool
+    shape: tuple[int, ...], heads: int, n_groups: int, at_once: bool
 ) -> None:
     """Gate (v), over two iterations and down to the weights."""
-    fused, plain = Trained(shape, (0, 1), heads), Trained(shape, (0, 1), heads)
+    fused, plain = (Trained(shape, (0, 1), heads, n_groups=n_groups) for _ in range(2))
     for seed in (5, 6):
         draw = drawn((seed, seed + 10))
+        if n_groups > 1:
+            draw = draw._replace(groups=torch.arange(6 * B).view(6, B) * seed % n_groups)
         a = iterate(fused.players, real(shape), draw, Terms(10.0, 2.0, at_once=at_once), fused.update)
         b = iterate(plain.players, real(shape), draw, Terms(10.0, 2.0, fused=False), plain.update)
         torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-7)
@@ -203,7 +208,7 @@ def test_draws_and_sums_go_on_where_they_were_saved() -> None:
     state = {"kind": "cpu", "states": [g.get_state() for g in draws.generators], "prior": draws.prior.clone()}
     again.load_state_dict(state)
     more.load_state_dict(sums.state_dict())
-    for one, other in zip(draws.take(1, 1, (B, Z)), again.take(1, 1, (B, Z)), strict=True):
+    for one, other in zip(draws.take(1, 1, (B, Z))[:4], again.take(1, 1, (B, Z))[:4], strict=True):
         assert one is not None
         assert other is not None
         assert torch.equal(one, other)

@@ -14,7 +14,7 @@ from coterie.methods.udc import UDC
 from coterie.nets.gan import Generator, Tower
 from methods.udc_runs import assert_same, train
 
-K, B, Z, SHAPE = 3, 6, 4, (1, 16, 16)
+K, B, Z, SHAPE, GROUPS = 3, 6, 4, (1, 16, 16), 5
 ETAS = (2.0, 2.0, 2.4, 2.4, 2.88, 2.88, 3.456)  # a stair may end anywhere
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA graph needs a CUDA device")
 
@@ -22,7 +22,8 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA gr
 def players_of(device: str = "cpu", n_runs: int = 2) -> tuple[Players, dict[str, torch.optim.Optimizer]]:
     own: dict[str, Any] = {"width": 2, "n_runs": n_runs}
     networks: dict[str, Any] = {
-        GENERATOR: Generator(SHAPE, K, Z, **own), CRITIC: Tower(SHAPE, 1, **own), CLASSIFIER: Tower(SHAPE, K, **own),
+        GENERATOR: Generator(SHAPE, K + GROUPS, Z, **own), CRITIC: Tower(SHAPE, 1, n_groups=GROUPS, **own),
+        CLASSIFIER: Tower(SHAPE, K, **own),
     }  # fmt: skip
     for network in networks.values():
         network.start([torch.Generator().manual_seed(seed) for seed in range(n_runs)])
@@ -37,6 +38,8 @@ def inputs(t: int, device: str = "cpu", n_critic: int = 3, n_runs: int = 2) -> t
     real = torch.rand(n_critic, B, 1, *SHAPE, generator=torch.Generator().manual_seed(t))
     seeds, grain = (t, t + 100)[:n_runs], (0.1, 0.3)[:n_runs]
     draw = RunDraws(seeds, [1 / K] * K, grain=grain, shape=SHAPE).take(n_critic, 2, (B, Z))
+    groups = torch.randint(GROUPS, (n_critic + 3, B), generator=torch.Generator().manual_seed(t))
+    draw = draw._replace(groups=groups)
     return real.to(device), Draw(*(tensor.to(device) for tensor in tensors(draw)))
 
 

@@ -145,6 +145,20 @@ def test_the_analytic_penalty_is_that_of_double_backward(shape: tuple[int, ...],
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
+def test_a_critic_of_several_groups_tells_the_scores_and_the_gradient_of_the_group_of_each_image() -> None:
+    shape, groups = (1, 12, 12), torch.tensor([0, 3, 1, 3])
+    critic = Tower(shape, 2, width=3, n_runs=R, n_groups=4).double()
+    critic.start([torch.Generator().manual_seed(seed) for seed in range(R)])
+    x = normal(len(groups), R, *shape)
+    scores, slopes = critic.scores_and_slopes(x, groups)
+    all_of_them = critic(x)  # (b, r, 4 groups of 2)
+    for i, group in enumerate(groups.tolist()):
+        torch.testing.assert_close(scores[i], all_of_them[i, :, 2 * group : 2 * group + 2])
+    torch.testing.assert_close(critic(x, groups), scores)
+    twice = gradient_by_autograd(lambda images: critic(images, groups), x)
+    torch.testing.assert_close(critic.input_gradient(slopes, groups), twice, atol=1e-10, rtol=1e-8)
+
+
 def test_the_analytic_penalty_holds_in_single_precision_too() -> None:
     critic, x = tower((1, 28, 28)).float(), normal(B, R, 1, 28, 28).float()
     analytic = gradient_penalty(critic.input_gradient(critic.scores_and_slopes(x)[1]))

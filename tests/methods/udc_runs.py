@@ -19,7 +19,7 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 EVERYTHING: dict[str, Any] = {
     "prior": "learned", "augment": "udc", "consistency": 0.5, "class_noise": 0.2, "schedule": "code", "every": 2,
-    "checkpoint": "auto",
+    "checkpoint": "auto", "beside": 3,
 }  # fmt: skip
 
 

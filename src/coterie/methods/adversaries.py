@@ -35,7 +35,7 @@ FIGURES = ("wasserstein", "penalty", "cross_entropy", "fake_accuracy")
 class Players:
     """The three networks of r runs, for ``k`` clusters. Generator and classifier may be wrapped (mixed precision); the
     critic is bare, since its penalty is sensitive to rounding. ``by_batch``: the generator normalises by the batch, so
-    that batches must not be made at once.
+    that batches must not be made at once. The critic knows of how many groups beside the clusters images are.
     """
 
     generator: nn.Module
@@ -44,17 +44,28 @@ class Players:
     k: int
     by_batch: bool = False
 
+    @property
+    def n_groups(self) -> int:
+        """To how many groups beside the clusters the images belong; 1 is none."""
+        return self.critic.n_groups
+
 
 class Draw(NamedTuple):
     """The random numbers of an iteration with N batches of generated images: noise (N, b, r, z), clusters (N, b, r)
     int64, for each critic step mix (n_critic, b, r) in 0..1, and where the classifier looks through noise, grain
-    (n_class + 1, b, r, *shape) that is added to what it sees.
+    (n_class + 1, b, r, *shape) that is added to what it sees. groups: (N, b) int64, to which the images of each batch
+    belong, where clusters are drawn beside groups that are known (``beside``); those of the real images among them.
     """
 
     noise: Tensor
     clusters: Tensor
     mix: Tensor
     grain: Tensor | None = None
+    groups: Tensor | None = None
+
+    def group(self, i: int) -> Tensor | None:
+        """(b,): the groups of batch i."""
+        return None if self.groups is None else self.groups[i]
 
 
 @dataclass(frozen=True)
@@ -93,12 +104,12 @@ def iterate(
 
     def fakes(i: int) -> Tensor:
         with torch.no_grad():
-            return made[i] if made is not None else players.generator(draw.noise[i], _coded(players, draw.clusters[i]))
+            return made[i] if made is not None else _made(players, draw, i)
 
     for i in range(n_critic):  # lines 2 to 11
         fake = fakes(i)
         x, x_ = change(real[i].expand_as(fake)), change(fake)
-        scores, fake_scores, gradient = _judged(players.critic, x, x_, draw.mix[i], terms)
+        scores, fake_scores, gradient = _judged(players.critic, x, x_, draw, i, terms)
         penalty = gradient_penalty(gradient)
         update(CRITIC, critic_loss(scores, fake_scores, penalty, terms.penalty))
         figures["wasserstein"].append((scores.mean((0, 2)) - fake_scores.mean((0, 2))).detach())
@@ -113,35 +124,44 @@ def iterate(
             losses = losses + terms.consistency * consistency_loss(players.classifier(x), players.classifier(change(x)))
         update(CLASSIFIER, losses)
     with _still(players.critic, players.classifier):  # lines 21 to 27
-        fake = change(players.generator(draw.noise[-1], _coded(players, draw.clusters[-1])))
+        fake = change(_made(players, draw, -1))
         entropy = classifier_loss(players.classifier(_through(fake, draw, -1)), draw.clusters[-1])
-        update(GENERATOR, generator_loss(players.critic(fake), entropy, terms.eta))
+        update(GENERATOR, generator_loss(players.critic(fake, draw.group(-1)), entropy, terms.eta))
     return torch.stack([torch.stack(figures[name]).mean(0) for name in FIGURES])
+
+
+def _made(players: Players, draw: Draw, i: int) -> Tensor:
+    """(b, r, *shape): batch i of generated images."""
+    made: Tensor = players.generator(draw.noise[i], codes(players.k, draw.clusters[i], draw.group(i), players.n_groups))
+    return made
 
 
 def _made_at_once(players: Players, draw: Draw) -> Tensor:
     """(N - 1, b, r, *shape): all that critic and classifier see of the generator, which does not move meanwhile."""
-    noise, clusters = draw.noise[:-1], draw.clusters[:-1]
+    n = len(draw.noise) - 1
     with torch.no_grad():
         if players.by_batch:
-            return torch.stack([players.generator(z, _coded(players, y)) for z, y in zip(noise, clusters, strict=True)])
-        made: Tensor = players.generator(noise.flatten(0, 1), _coded(players, clusters.flatten(0, 1)))
-    return made.view(*noise.shape[:2], *made.shape[1:])
+            return torch.stack([_made(players, draw, i) for i in range(n)])
+        groups = None if draw.groups is None else draw.groups[:n].flatten()
+        coded = codes(players.k, draw.clusters[:n].flatten(0, 1), groups, players.n_groups)
+        made: Tensor = players.generator(draw.noise[:n].flatten(0, 1), coded)
+    return made.view(n, -1, *made.shape[1:])
 
 
-def _judged(critic: Tower, x: Tensor, x_: Tensor, mix: Tensor, terms: Terms) -> tuple[Tensor, Tensor, Tensor]:
-    """Scores of real ``x`` and generated ``x_`` (b, r, *shape), and the critic's gradient between them."""
-    between = interpolated(x, x_, mix)
+def _judged(critic: Tower, x: Tensor, x_: Tensor, draw: Draw, i: int, terms: Terms) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores of real ``x`` and generated ``x_`` (b, r, *shape) of batch i, and the critic's gradient between them."""
+    between, groups = interpolated(x, x_, draw.mix[i]), draw.group(i)
     if not terms.fused:
-        return critic(x), critic(x_), gradient_by_autograd(critic, between)
+        gradient = gradient_by_autograd(lambda images: critic(images, groups), between)
+        return critic(x, groups), critic(x_, groups), gradient
     b = len(x)
     if terms.at_once:
-        scores, slopes = critic.scores_and_slopes(torch.cat([x, x_, between]))
-        return scores[:b], scores[b : 2 * b], critic.input_gradient([slope[2 * b :] for slope in slopes])
+        scores, slopes = critic.scores_and_slopes(torch.cat([x, x_, between]), _repeated(groups, 3))
+        return scores[:b], scores[b : 2 * b], critic.input_gradient([slope[2 * b :] for slope in slopes], groups)
     with torch.no_grad():
-        slopes = critic.scores_and_slopes(between)[1]
-    scores = critic(torch.cat([x, x_]))
-    return scores[:b], scores[b:], critic.input_gradient(slopes)
+        slopes = critic.scores_and_slopes(between, groups)[1]
+    scores = critic(torch.cat([x, x_]), _repeated(groups, 2))
+    return scores[:b], scores[b:], critic.input_gradient(slopes, groups)
 
 
 def _through(images: Tensor, draw: Draw, step: int) -> Tensor:
@@ -149,9 +169,18 @@ def _through(images: Tensor, draw: Draw, step: int) -> Tensor:
     return images if draw.grain is None else images + draw.grain[step]
 
 
-def _coded(players: Players, clusters: Tensor) -> Tensor:
-    """One-hot (b, r, k) float32."""
-    return one_hot(clusters, players.k).float()
+def codes(k: int, clusters: Tensor, groups: Tensor | None = None, n_groups: int = 1) -> Tensor:
+    """(b, r, k) float32, what a generator is told to draw: one-hot ``clusters`` (b, r), and in as many numbers more as
+    there are groups the one-hot ``groups`` (b,), which the runs share.
+    """
+    own = one_hot(clusters, k).float()
+    if groups is None:
+        return own
+    return torch.cat([own, one_hot(groups, n_groups).float()[:, None].expand(-1, own.shape[1], -1)], 2)
+
+
+def _repeated(groups: Tensor | None, times: int) -> Tensor | None:
+    return None if groups is None else groups.repeat(times)
 
 
 @contextmanager

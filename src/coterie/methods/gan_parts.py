@@ -35,6 +35,7 @@ class Sizes:
     width: int
     critic_heads: int
     g_norm: str
+    n_groups: int = 1
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Slow:
 class Parts:
     """``players`` as an iteration calls them, the same networks bare, ``slow`` ones, random numbers and figures.
 
-    n_noise: numbers of noise, of the run that has most.
+    n_noise: numbers of noise, of the run that has most. groups: (n,) int64 on the device, of all images, or None.
     """
 
     players: Players
@@ -78,6 +79,7 @@ class Parts:
     draws: RunDraws
     sums: FigureSums
     n_noise: int
+    groups: Tensor | None = None
 
     def updating(self, run: Run) -> Update:
         """Steps of the players in ``run``, each by the sum of its losses, so that a run goes where it would go alone.
@@ -116,19 +118,26 @@ def naming_runs(losses: Tensor, whose: str = "") -> Iterator[None]:
 
 
 def build_parts(
-    run: Run, sizes: Sizes, seeds: Sequence[int], prior: Sequence[float], rates: tuple[float, tuple[float, float]]
+    run: Run,
+    sizes: Sizes,
+    seeds: Sequence[int],
+    prior: Sequence[float],
+    rates: tuple[float, tuple[float, float]],
+    groups: Tensor | None = None,
 ) -> Parts:
     """The parts for the runs of ``seeds``, on the device of ``run``, which tracks them.
 
-    prior: of the clusters. rates: the learning rate, and what the slow generator and classifier keep.
+    prior: of the clusters. rates: the learning rate, and what the slow generator and classifier keep. groups: (n,), to
+    which the images belong, where there are several.
     """
     lr, keep = rates
     n_runs, k = len(seeds), sizes.k
+    told = k if sizes.n_groups == 1 else k + sizes.n_groups
     generator = Generator(
-        sizes.shape, k, sizes.n_noise, width=sizes.width, n_runs=n_runs, norm=sizes.g_norm,
+        sizes.shape, told, sizes.n_noise, width=sizes.width, n_runs=n_runs, norm=sizes.g_norm,
         noise_scale=sizes.noise_scale,
     )  # fmt: skip
-    critic = Tower(sizes.shape, sizes.critic_heads, width=sizes.width, n_runs=n_runs)
+    critic = Tower(sizes.shape, sizes.critic_heads, width=sizes.width, n_runs=n_runs, n_groups=sizes.n_groups)
     classifier = Tower(sizes.shape, k, width=sizes.width, n_runs=n_runs)
     starts = [torch.Generator().manual_seed(seed) for seed in seeds]
     networks: dict[str, Generator | Tower] = {GENERATOR: generator, CRITIC: critic, CLASSIFIER: classifier}
@@ -150,4 +159,4 @@ def build_parts(
         slow_generator=slow.generator, slow_classifier=slow.classifier, draws=draws, sums=sums,
     )  # fmt: skip
     players = Players(called[GENERATOR], critic, called[CLASSIFIER], k, sizes.g_norm == "bn")
-    return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums, max(sizes.n_noise))
+    return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums, max(sizes.n_noise), groups)

@@ -41,7 +41,7 @@ class StaticIteration:
     ) -> None:
         self.players, self.optimizers = players, optimizers
         self.real = torch.empty_like(real)
-        self.draw = Draw(*(torch.empty_like(own) for own in draw if own is not None))
+        self.draw = Draw._make(None if own is None else torch.empty_like(own) for own in draw)
         self.eta = torch.empty_like(terms.eta) if isinstance(terms.eta, Tensor) else real.new_zeros(())
         self.terms = replace(terms, eta=self.eta)
 

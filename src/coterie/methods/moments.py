@@ -55,10 +55,8 @@ def taken(run: Run, parts: Parts, store: ImageStore, iteration: int, shares: np.
     """The state that ``parts`` are in, in which the runs say ``shares`` (n, r, k) of all images; at the start of an
     epoch or after the last, when its figures are logged.
     """
-    k = parts.players.k
     weights = {name: weight.detach().cpu().clone() for name, weight in parts.slow.answering.state_dict().items()}
-    samples = generated(parts.slow.drawing, k, parts.n_noise, SHOWN)
-    return Moment(iteration, weights, samples, all_figures(run, parts, store, preset("udc"), shares))
+    return Moment(iteration, weights, generated(parts, SHOWN), all_figures(run, parts, store, preset("udc"), shares))
 
 
 def plain(moment: Moment) -> dict[str, Any]:

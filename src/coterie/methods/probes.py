@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from coterie.images.augment import Augmentation
 from coterie.images.draws import Draws
 from coterie.images.store import ImageStore
-from coterie.methods.adversaries import Change
+from coterie.methods.adversaries import Change, codes
 from coterie.methods.cluster_prior import drawn_clusters
 from coterie.methods.gan_parts import Parts
 from coterie.methods.run_choice import Figures, drifts, figures_of
@@ -55,13 +55,16 @@ def change_by(augmentation: Augmentation, generators: list[torch.Generator], sig
 
 
 class Probe:
-    """Images that stay apart from the training, as the networks see them: (m, 1, c, h, w) on the device."""
+    """Images that stay apart from the training, as the networks see them: (m, 1, c, h, w) on the device; with the
+    groups that they belong to, of ``groups`` (n,), where there are any.
+    """
 
-    def __init__(self, store: ImageStore, held_out: float, device: torch.device) -> None:
+    def __init__(self, store: ImageStore, held_out: float, device: torch.device, groups: Tensor | None = None) -> None:
         trained, held = parted(len(store), held_out)
         rows = (held if len(held) else trained[:MOST_HELD_OUT]).sort().values
         pixels = torch.from_numpy(np.asarray(store.images[rows.numpy()])).to(device)
         self.images = as_seen(pixels.float() / 255, is_signed(store.shape))[:, None]
+        self.groups = None if groups is None else groups[rows.to(device)]
 
     @torch.no_grad()
     def look(
@@ -73,13 +76,14 @@ class Probe:
         device, (runs, k) = prior.device, prior.shape
         same = torch.Generator(device).manual_seed(0)
         sums = torch.zeros(2, runs, device=device)
-        for real in torch.split(self.images, AT_ONCE):
-            b = len(real)
+        for start in range(0, len(self.images), AT_ONCE):
+            real = self.images[start : start + AT_ONCE]
+            b, groups = len(real), None if self.groups is None else self.groups[start : start + AT_ONCE]
             noise = torch.randn(b, 1, n_noise, generator=same, device=device).expand(-1, runs, -1)
             clusters = drawn_clusters(torch.rand(b, 1, generator=same, device=device).expand(-1, runs), prior)
-            fake = generator(noise, nn.functional.one_hot(clusters, k).float())
+            fake = generator(noise, codes(k, clusters, groups, critic.n_groups))
             x = real.expand_as(fake)
-            sums[0] += (critic(x) - critic(fake)).mean(2).sum(0)
+            sums[0] += (critic(x, groups) - critic(fake, groups)).mean(2).sum(0)
             logs = classifier(x).log_softmax(2)
             sums[1] -= (logs.exp() * logs).sum((0, 2))
         held_out, entropy = (sums / len(self.images)).tolist()
@@ -107,14 +111,18 @@ def all_figures(run: Run, parts: Parts, store: ImageStore, augmentation: Augment
     return figures_of(shares, changed.argmax(axis=2), distances[-1], parts.draws.prior.cpu().numpy(), drifts(distances))
 
 
-def generated(generator: Generator, k: int, n_noise: int, many: int) -> np.ndarray:
-    """(r, k, many, c, h, w) uint8: images that each run makes of each cluster, all of the same noise."""
+def generated(parts: Parts, many: int) -> np.ndarray:
+    """(r, k, many, c, h, w) uint8: images that the slow generator of each run makes of each cluster, all of the same
+    noise, and of the groups of images evenly spread.
+    """
+    generator, k = parts.slow.drawing, parts.players.k
     weight = next(generator.parameters())
     same = torch.Generator(weight.device).manual_seed(0)
-    noise = torch.randn(many, 1, n_noise, generator=same, device=weight.device).expand(-1, generator.n_runs, -1)
-    codes = torch.eye(k, device=weight.device)[:, None, None].expand(-1, many, generator.n_runs, -1)
+    noise = torch.randn(many, 1, parts.n_noise, generator=same, device=weight.device).expand(-1, generator.n_runs, -1)
+    clusters = torch.arange(k, device=weight.device).repeat_interleave(many)[:, None].expand(-1, generator.n_runs)
+    coded = codes(k, clusters, _spread_groups(parts.groups, many, k), parts.critic.n_groups)
     with torch.no_grad():  # all clusters in one batch, as a generator that normalises by the batch was trained
-        made = generator(noise.repeat(k, 1, 1), codes.flatten(0, 1)).unflatten(0, (k, many)).movedim(2, 0)
+        made = generator(noise.repeat(k, 1, 1), coded).unflatten(0, (k, many)).movedim(2, 0)
     pixels: np.ndarray = (as_shown(made, is_signed(generator.shape)) * 255).round().clamp(0, 255).byte().cpu().numpy()
     return pixels
 
@@ -122,6 +130,13 @@ def generated(generator: Generator, k: int, n_noise: int, many: int) -> np.ndarr
 def one_of(network: nn.Module, run: int) -> dict[str, Tensor]:
     """The weights of one of the runs stacked in ``network``, as a network of one run has them."""
     return {name: tensor[run : run + 1].detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def _spread_groups(groups: Tensor | None, many: int, k: int) -> Tensor | None:
+    """(k many,): the ``groups`` (n,) of so many images evenly spread, again for each cluster."""
+    if groups is None:
+        return None
+    return groups[torch.linspace(0, len(groups) - 1, many, device=groups.device).long()].repeat(k)
 
 
 def _seen(run: Run, store: ImageStore) -> Iterator[Tensor]:

@@ -31,6 +31,7 @@ from coterie.images.store import ImageStore
 from coterie.images.trained import TrainedNetwork, build_network
 from coterie.methods.adversaries import Change, Terms, iterate
 from coterie.methods.answers import head_answer, most_common
+from coterie.methods.beside import groups_of_batches, pixel_groups
 from coterie.methods.cluster_prior import LEARNED, Prior, shares_of
 from coterie.methods.each_run import OneOrSeveral, check_each, dealt, numbers_of
 from coterie.methods.gan_parts import Parts, Sizes, build_parts, naming_runs
@@ -107,6 +108,9 @@ class UDC(Clusterer):
         critic_heads: outputs of the critic that are averaged: 1 (paper), 10 (code).
         prior: how often each cluster is drawn: "uniform" (paper), shares such as "0.1,0.9" (paper, faces by gender), or
             "learned", which follows what the classifier says of real images from .3 of the iterations on (ours).
+        beside: groups of images that look alike as a whole (k-means of the pixels), of which the generator is told and
+            by which the critic judges, so that clusters stand for something else; 0 is none (paper). Some tens find
+            what is small; ours.
         augment: "none", or "udc": critic and classifier see random variants of every image ("Ours*" of the paper,
             which does not say how).
         consistency: weight of KL(C(x) || C(T(x))) on real images; needs augment="udc".
@@ -170,6 +174,7 @@ class UDC(Clusterer):
         tau: int | str = "auto",
         critic_heads: int = 1,
         prior: Prior = "uniform",
+        beside: int = 0,
         augment: str = "none",
         consistency: float = 0.0,
         g_norm: str = "none",
@@ -206,6 +211,7 @@ class UDC(Clusterer):
         self.tau = tau
         self.critic_heads = critic_heads
         self.prior = prior
+        self.beside = beside
         self.augment = augment
         self.consistency = consistency
         self.g_norm = g_norm
@@ -229,6 +235,7 @@ class UDC(Clusterer):
             check_whole(name, getattr(self, name))
         check_whole("batch_size", self.batch_size, least=2)
         check_whole("random_state", self.random_state, least=0)
+        check_whole("beside", self.beside, least=0)
         for name in ("n_class", "tau", "every", "choose"):
             if getattr(self, name) != "auto":
                 check_whole(name, getattr(self, name), or_else=' or "auto"')
@@ -315,7 +322,7 @@ class UDC(Clusterer):
         every = min(1000, max(1, self.iterations // 100)) if isinstance(self.every, str) else int(self.every)
         with run_of(self, after_training=NOT_LEARNED, may_change=self.may_change) as run:
             parts = self.parts(run, store)
-            probe = Probe(store, self.held_out, run.device)
+            probe = Probe(store, self.held_out, run.device, parts.groups)
             graphed = self._graphed(run, parts)
             kept = kept_after(self.iterations, every, self.stair())
             run.track(moments=[])
@@ -348,6 +355,8 @@ class UDC(Clusterer):
                 terms = self.terms(now, run.device)
             real = as_seen(batch.clean, signed).view(n_critic, self.batch_size, 1, *store.shape)
             draw = parts.draws.take(n_critic, n_class, (self.batch_size, parts.n_noise))
+            if parts.groups is not None:
+                draw = draw._replace(groups=groups_of_batches(parts.groups[batch.index].view(n_critic, -1), n_class))
             if graphed is None:
                 parts.sums.add(iterate(parts.players, real, draw, terms, parts.updating(run), change))
             else:
@@ -409,11 +418,14 @@ class UDC(Clusterer):
         """Everything that is trained, on the device of ``run``, as checkpoints track it."""
         n_noise, noise_scale, class_noise = map(self.of_runs, NOISES)
         numbers = [int(number) for number in n_noise]
+        n_groups = self.beside if self.beside > 1 else 1
         sizes = Sizes(
-            store.shape, self.n_clusters, numbers, noise_scale, class_noise, self.width, self.critic_heads, self.g_norm
-        )
-        keep = (self.ema_generator, self.ema_classifier)
-        return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), (self.lr, keep))
+            store.shape, self.n_clusters, numbers, noise_scale, class_noise, self.width, self.critic_heads, self.g_norm,
+            n_groups,
+        )  # fmt: skip
+        groups = pixel_groups(store, n_groups).to(run.device) if n_groups > 1 else None
+        rates = (self.lr, (self.ema_generator, self.ema_classifier))
+        return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), rates, groups)
 
     def _graphed(self, run: Run, parts: Parts) -> GraphedIterations | None:
         recordable = self.augment == "none" and str(self.precision) == "32"  # no random numbers within, no loss scale

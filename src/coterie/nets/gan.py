@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import leaky_relu, one_hot
 
 from coterie.errors import ConfigError
 from coterie.nets.stacked import Generators, StackedConv, StackedDeconv, StackedLinear, after_conv, apart
@@ -66,13 +66,22 @@ class Tower(nn.Module):
     """What critic and classifier are: layers with LeakyReLU (points: ReLU), then a linear layer of ``n_out`` numbers.
 
     shape: (c, h, w) of an image, or (d,) of a point. width: maps of the first convolution, of images. hidden: numbers
-    in each hidden layer, of points.
+    in each hidden layer, of points. n_groups: the linear layer has ``n_out`` numbers for each of so many groups, and
+    tells those of the group that comes with an input.
     """
 
     def __init__(
-        self, shape: Shape, n_out: int, *, width: int = WIDTH, n_runs: int = 1, hidden: Shape = HIDDEN
+        self,
+        shape: Shape,
+        n_out: int,
+        *,
+        width: int = WIDTH,
+        n_runs: int = 1,
+        hidden: Shape = HIDDEN,
+        n_groups: int = 1,
     ) -> None:
         super().__init__()
+        self.n_groups = n_groups
         self.leak = LEAK if len(shape) == 3 else 0.0
         self.layers = nn.ModuleList()
         if len(shape) == 3:
@@ -85,17 +94,16 @@ class Tower(nn.Module):
             self.layers.extend(_hidden(n_runs, shape[0], hidden))
             self.end = hidden[-1:]
         self.n_features = math.prod(self.end)
-        self.head = StackedLinear(n_runs, self.n_features, n_out)
+        self.head = StackedLinear(n_runs, self.n_features, n_out * n_groups)
 
     def start(self, generators: Generators) -> None:
         """Draws the first weights, network i from generator i."""
         for layer in _layers(self):
             layer.start(generators)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(b, r, n_out) of ``x`` (b, r, *shape)."""
-        scores: Tensor = self.head(self.features(x))
-        return scores
+    def forward(self, x: Tensor, groups: Tensor | None = None) -> Tensor:
+        """(b, r, n_out) of ``x`` (b, r, *shape), which belong to ``groups`` (b,) int64 where there are several."""
+        return self._of_groups(self.head(self.features(x)), groups)
 
     def features(self, x: Tensor) -> Tensor:
         """(b, r, n_features): what comes into the last layer."""
@@ -103,30 +111,45 @@ class Tower(nn.Module):
             x = leaky_relu(layer(x), self.leak)
         return x.flatten(2)
 
-    def scores_and_slopes(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def scores_and_slopes(self, x: Tensor, groups: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         """As ``forward``, and the slope of each layer's activation where it stood: 1 or the leak, without gradient."""
         slopes = []
         for layer in self.layers:
             x = leaky_relu(layer(x), self.leak)
             slopes.append(torch.where(x.detach() > 0, x.new_ones(()), x.new_full((), self.leak)))
-        return self.head(x.flatten(2)), slopes
+        return self._of_groups(self.head(x.flatten(2)), groups), slopes
 
-    def input_gradient(self, slopes: list[Tensor]) -> Tensor:
+    def input_gradient(self, slopes: list[Tensor], groups: Tensor | None = None) -> Tensor:
         """(b, r, *shape): the gradient, at the input, of the sum of the outputs, where ``slopes`` were taken.
 
         Slopes are constant about every input but those on a kink, so this is the whole gradient; it is a function of
         the weights that autograd differentiates once (udc.md section 12).
         """
         b, runs = slopes[0].shape[:2]
-        g: Tensor = self.head.weight.sum(2).view(1, runs, *self.end).expand(b, *[-1] * (1 + len(self.end)))
+        sums = self.head.weight.view(runs, self.n_features, self.n_groups, -1).sum(3)
+        own = sums.movedim(2, 0) if groups is None else (sums @ self._coded(groups, sums.dtype).T).movedim(2, 0)
+        g: Tensor = own.reshape(-1, runs, *self.end).expand(b, *[-1] * (1 + len(self.end)))
         for layer, slope in zip(reversed(self.layers), reversed(slopes), strict=True):
             g = layer.back(g * slope)  # type: ignore[operator]
         return g
+
+    def _of_groups(self, numbers: Tensor, groups: Tensor | None) -> Tensor:
+        """(b, r, n_out) of ``numbers`` (b, r, groups n_out)."""
+        if groups is None:
+            return numbers
+        coded = self._coded(groups, numbers.dtype)[:, None, :, None]
+        own: Tensor = (numbers.view(*numbers.shape[:2], self.n_groups, -1) * coded).sum(2)
+        return own
+
+    def _coded(self, groups: Tensor, dtype: torch.dtype) -> Tensor:
+        """One-hot (b, groups): sums with it, unlike a gather, have gradients in the same order on every device."""
+        return one_hot(groups, self.n_groups).to(dtype)
 
 
 class Generator(nn.Module):
     """(b, r, n_noise) noise and (b, r, k) clusters to (b, r, *shape) images or points.
 
+    k: numbers that say what to draw: clusters, and groups beside them where there are any.
     n_noise: one number, or one for each run, of which the largest is what comes in: a run with less sees zeros instead.
     noise_scale: what noise is multiplied by, likewise one or one for each run.
     norm: "none" (paper), or "bn", batch normalisation between deconvolution and ReLU, always by the batch (what the
