@@ -4,6 +4,7 @@
     artifact-mnist      70,000        3  mnist: the first pixel of each image .1, .5 or .9, and that is the class
     artifact-mnist-test 10,000        3  mnist-test, likewise
     artifact-mnist-0     6,903        3  the zeros of mnist, likewise: images in which nothing else has groups
+    faint-mnist-test    10,000        3  mnist-test: the first pixel of each image .25, .5 or .75
     usps-1500           8,900       10  usps: up to 1,500 images of a digit, so that digits are not equally frequent
     usps-1200 .. -700   8,600 .. 7,000   likewise; usps-700 has 700 of each
     orl-32-gender          400        2  orl-32: 36 men (0) and 4 women (1)
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-ARTIFACTS = (0.1, 0.5, 0.9)
+ARTIFACTS, FAINT = (0.1, 0.5, 0.9), (0.25, 0.5, 0.75)
 DEVIATION = 0.014
 EIGHT_CENTRES = np.array(
     [(1.414, 0), (-1.414, 0), (0, 1.414), (0, -1.414), (1, 1), (1, -1), (-1, 1), (-1, -1)], dtype=np.float64
@@ -49,14 +50,16 @@ def eight_gaussians(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     return points.astype(np.float32), classes
 
 
-def with_artifact(images: np.ndarray, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
-    """(images with the first pixel of each set to .1, .5 or .9 with equal probability, which (n,) int64).
+def with_artifact(
+    images: np.ndarray, seed: int = SEED, values: tuple[float, ...] = ARTIFACTS
+) -> tuple[np.ndarray, np.ndarray]:
+    """(images with the first pixel of each set to one of ``values`` with equal probability, which (n,) int64).
 
     images: uint8 (n, c, h, w), left as they are.
     """
-    classes = np.random.default_rng(seed).integers(0, len(ARTIFACTS), len(images))
+    classes = np.random.default_rng(seed).integers(0, len(values), len(images))
     marked = images.copy()
-    marked[:, :, 0, 0] = np.rint(np.array(ARTIFACTS) * 255).astype(np.uint8)[classes][:, None]
+    marked[:, :, 0, 0] = np.rint(np.array(values) * 255).astype(np.uint8)[classes][:, None]
     return marked, classes
 
 
@@ -80,6 +83,10 @@ def _artifact_of_zeros(images: np.ndarray, classes: np.ndarray) -> tuple[np.ndar
     return with_artifact(images[classes == 0])
 
 
+def _faint(images: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001 (new classes)
+    return with_artifact(images, values=FAINT)
+
+
 def _usps(name: str) -> Made:
     counts = USPS_COUNTS[name]
 
@@ -99,6 +106,9 @@ MADE: dict[str, Made] = {
     "artifact-mnist": Made("mnist", _artifact, 3, f"mnist: {MARKED}"),
     "artifact-mnist-test": Made("mnist-test", _artifact, 3, f"mnist-test: {MARKED}"),
     "artifact-mnist-0": Made("mnist", _artifact_of_zeros, 3, f"the zeros of mnist: {MARKED}"),
+    "faint-mnist-test": Made(
+        "mnist-test", _faint, 3, "mnist-test: the first pixel .25, .5 or .75, and that is the class"
+    ),
     **{name: _usps(name) for name in USPS_COUNTS},
     "orl-32-gender": Made("orl-32", _orl, 2, "orl-32: 36 men (0) and 4 women (1), ten faces of each"),
 }
