@@ -25,7 +25,7 @@ COMMANDS = {
     "runs": "udc_study.py artifact-mnist-test --size 4 --set n_runs=5", "rivals": "udc_rivals.py",
     "gaussians": "udc_gaussians.py", "speed": "udc_speed.py --shape 1,14,14 --width 8 --runs 10",
 }  # fmt: skip
-CUE = "artifact-mnist"  # how the sets begin in which one pixel is the class
+CUES = ("artifact-mnist", "faint-mnist")  # how the sets begin in which one pixel is the class
 WHOLE = 0.9995  # an ACC that is printed as 1.000
 PAPER = {0: "1.0", 1: "1.0", 2: "1.0", 3: "drifts away", 4: "1.0", 8: "drifts away"}  # section IV-B
 EXTENT = (-2.0, 2.0)
@@ -49,8 +49,8 @@ def pages(studies: Studies | None = None) -> dict[Path, str]:
 def page(studies: Studies) -> str:
     """docs/results/udc.md."""
     runs = studies["runs"]
-    of_a_pixel = [row for row in runs if row["set"].startswith(CUE)]
-    others = [row for row in runs if not row["set"].startswith(CUE)]
+    of_a_pixel = [row for row in runs if row["set"].startswith(CUES)]
+    others = [row for row in runs if not row["set"].startswith(CUES)]
     parts = [_introduction(), _runs(of_a_pixel, "One pixel is the class"), _rivals(studies["rivals"])]
     parts += [_gaussians(studies["gaussians"]), _runs(others, "Other sets"), _choice(runs), _speed(studies["speed"])]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -97,8 +97,20 @@ def _runs(rows: list[Row], title: str) -> str:
 
 
 def _settings(parameters: Row) -> str:
-    names = ("width", "batch_size", "n_noise", "noise_scale", "class_noise", "iterations", "eta", "gamma", "tau", "lr")
-    unsaid = {"noise_scale": 1.0, "class_noise": 0.0, "gamma": 1.2}  # of the paper, as most rows have them
+    names = (
+        "width",
+        "batch_size",
+        "n_noise",
+        "noise_scale",
+        "class_noise",
+        "beside",
+        "iterations",
+        "eta",
+        "gamma",
+        "tau",
+        "lr",
+    )
+    unsaid = {"noise_scale": 1.0, "class_noise": 0.0, "beside": 0, "gamma": 1.2}  # of the paper, as most rows have them
     told = [name for name in names if parameters.get(name, unsaid.get(name)) != unsaid.get(name)]
     return ", ".join(f"{name} {parameters[name]}" for name in told)
 

@@ -97,3 +97,6 @@ def test_an_artifact_is_set_after_images_were_made_smaller(shared_data: Path) ->
     data = load("artifact-mnist-test", shared_data, (14, 14))
     assert data.images.shape == (10_000, 1, 14, 14)
     assert set(data.images[:, 0, 0, 0]) == {26, 128, 230}
+    faint = load("faint-mnist-test", shared_data, (14, 14))
+    assert set(faint.images[:, 0, 0, 0]) == {64, 128, 191}
+    assert np.array_equal(faint.classes, data.classes)

@@ -244,21 +244,23 @@ def test_the_settings_of_paper_and_code_are_the_same_loss() -> None:
     """udc.md section 4: ten heads at lambda 10, eta 1 are one head at lambda 100, eta 10."""
     cpu = torch.device("cpu")
     paper, code = UDC(iterations=900_000), UDC(iterations=900_000, critic_heads=10, schedule="code")
-    assert (paper.terms(0, cpu).penalty, paper.terms(0, cpu).eta) == (100, 10)
-    assert (code.terms(0, cpu).penalty, code.terms(0, cpu).eta) == (10, 1)
+    assert (paper.plan().terms(0, cpu).penalty, paper.plan().terms(0, cpu).eta) == (100, 10)
+    assert (code.plan().terms(0, cpu).penalty, code.plan().terms(0, cpu).eta) == (10, 1)
     assert (
-        paper.terms(899_999, cpu).eta == UDC(iterations=30_000).terms(29_999, cpu).eta == pytest.approx(1978, abs=0.5)
+        paper.plan().terms(899_999, cpu).eta
+        == UDC(iterations=30_000).plan().terms(29_999, cpu).eta
+        == pytest.approx(1978, abs=0.5)
     )
-    assert [UDC(iterations=3000).terms(t, cpu).eta for t in (999, 1000, 2999)] == [10, 12, pytest.approx(14.4)]
+    assert [UDC(iterations=3000).plan().terms(t, cpu).eta for t in (999, 1000, 2999)] == [10, 12, pytest.approx(14.4)]
 
 
 def test_each_schedule_has_the_counts_of_its_source() -> None:
     """udc.md section 3: 5 and 4 throughout; 5 and 2, from iteration 300,000 of 900,000 on 10 and 4."""
     paper, code = UDC(iterations=900_000), UDC(iterations=900_000, schedule="code")
-    assert [paper.counts(t) for t in (0, 300_000, 899_999)] == 3 * [(5, 4)]
-    assert [code.counts(t) for t in (0, 299_999, 300_000, 899_999)] == [(5, 2), (5, 2), (10, 4), (10, 4)]
-    assert UDC(iterations=7, schedule="code", n_critic=1, n_class=3).counts(3) == (2, 6)
-    assert [UDC(iterations=7, schedule="code", n_class=3).counts(t)[1] for t in range(5)] == [3, 3, 3, 6, 6]
+    assert [paper.plan().counts(t) for t in (0, 300_000, 899_999)] == 3 * [(5, 4)]
+    assert [code.plan().counts(t) for t in (0, 299_999, 300_000, 899_999)] == [(5, 2), (5, 2), (10, 4), (10, 4)]
+    assert UDC(iterations=7, schedule="code", n_critic=1, n_class=3).plan().counts(3) == (2, 6)
+    assert [UDC(iterations=7, schedule="code", n_class=3).plan().counts(t)[1] for t in range(5)] == [3, 3, 3, 6, 6]
 
 
 @pytest.mark.parametrize("every", [1, 2, 5, 7])

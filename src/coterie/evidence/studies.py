@@ -95,7 +95,12 @@ def _clusterers(row: Row) -> Iterator[Short]:
     yield _record(row, label, given, _triple(row), n_classes=row["k"])
 
 
-UDC_SETTINGS = {"eta": None, "noise_scale": 1.0, "class_noise": 0.0}  # that tell trainings apart, and what goes unsaid
+UDC_SETTINGS = {
+    "eta": None,
+    "noise_scale": 1.0,
+    "class_noise": 0.0,
+    "beside": 0,
+}  # that tell trainings apart, and what goes unsaid
 
 
 def _udc_runs(row: Row) -> Iterator[Short]:

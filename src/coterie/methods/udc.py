@@ -11,10 +11,11 @@ which y can be told, so y becomes a feature that has exactly k values. C then gr
         N_class times:  L_C = -E log C(x~)_y                                          lines 12 to 20, Eq. 6
         L_G = -E D(x~) + eta L_C, eta times gamma every tau iterations                lines 21 to 29, Eqs. 7, 8
 
-The loop body is ``adversaries.iterate``, the losses are in ``wasserstein``. Runs of this method differ by their seed
-(the paper takes ten), so ``n_runs`` of them are trained at once; ``run_choice`` says without labels which one answers,
-and, where that is asked for, from which of its ``moments``. Ours are the averages of weights that answer, the choices,
-the learned prior, and settings for a CPU by default (recipes ``udc-paper-*`` have the paper's). docs/methods/udc.md has
+The loop body is ``adversaries.iterate``, the losses are in ``wasserstein``, and how many steps and how much of each an
+iteration has is in ``plan``. Runs of this method differ by their seed (the paper takes ten), so ``n_runs`` of them are
+trained at once; ``run_choice`` says without labels which one answers, and, where that is asked for, from which of its
+``moments``. Ours are the averages of weights that answer, the choices, the learned prior, the groups ``beside`` which
+clusters are drawn, and settings for a CPU by default (recipes ``udc-paper-*`` have the paper's). docs/methods/udc.md has
 what paper and official code disagree in.
 """
 
@@ -37,6 +38,7 @@ from coterie.methods.each_run import OneOrSeveral, check_each, dealt, numbers_of
 from coterie.methods.gan_parts import Parts, Sizes, build_parts, naming_runs
 from coterie.methods.graphed import GraphedIterations
 from coterie.methods.moments import answering, kept_after, plain, restored, taken
+from coterie.methods.plan import Plan
 from coterie.methods.probes import Probe, all_shares, change_by, one_of, parted, several_passes
 from coterie.methods.run_choice import (
     at_moments,
@@ -53,7 +55,6 @@ from coterie.methods.run_warnings import warn_of_collapse, warn_of_drift
 from coterie.methods.runs import embed, run_of
 from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
 from coterie.methods.snapshots import snapshot
-from coterie.methods.wasserstein import eta_at
 from coterie.nets.gan import as_seen, check_sides, is_signed
 from coterie.parameters import check_choice, check_number, check_several_clusters, check_whole
 from coterie.training.run import Run
@@ -63,7 +64,7 @@ NEXT_SEED = 1_000_003  # run i begins at random_state + i times this
 PENALTY, ETA = 100.0, 10.0  # of a critic with one head
 STAIRS, SHORTEST = 30, 1000  # 900,000 iterations are 30 stairs of 30,000; the shortest of the paper (ORL) has 1,000
 N_CLASS = {"paper": 4, "code": 2}  # of a schedule, at first
-CODE_AT, LEARN_FROM = 3, 0.3  # after a third of the iterations the code doubles its steps; from .3 on a prior may move
+LEARN_FROM = 0.3  # of the iterations, from which on a prior may move
 NOISES = ("n_noise", "noise_scale", "class_noise")  # of which several numbers are dealt to the runs
 ANSWERS = ("head", "linkage")
 NOT_LEARNED = ("choose", "checkpoint", "cuda_graph")  # what may differ when a training goes on
@@ -266,36 +267,21 @@ class UDC(Clusterer):
         """
         return [(int(self.random_state) + NEXT_SEED * i) % 2**63 for i in range(self.n_runs)]
 
-    def counts(self, iteration: int) -> tuple[int, int]:
-        """N_critic and N_class at ``iteration``, from 0."""
-        times = 1 if iteration < self.doubles_at() else 2
-        n_class = N_CLASS[self.schedule] if isinstance(self.n_class, str) else int(self.n_class)
-        return times * self.n_critic, times * n_class
-
-    def doubles_at(self) -> int:
-        """The first iteration, from 0, with twice the steps; ``iterations`` where there is none."""
-        return -(-self.iterations // CODE_AT) if self.schedule == "code" else self.iterations
-
-    def of_same_counts(self, iterations: range) -> list[range]:
-        """``iterations`` whole, or in two where the steps double between them."""
-        cut = min(max(self.doubles_at(), iterations.start), iterations.stop)
-        return [part for part in (range(iterations.start, cut), range(cut, iterations.stop)) if part]
-
-    def stair(self) -> int:
-        """Iterations in which eta stays the same."""
-        return max(SHORTEST, round(self.iterations / STAIRS)) if isinstance(self.tau, str) else int(self.tau)
-
-    def terms(self, iteration: int, device: torch.device) -> Terms:
-        """The weights of the losses at ``iteration``, from 0 (udc.md sections 3 and 4)."""
-        penalty = PENALTY / self.critic_heads if isinstance(self.penalty, str) else float(self.penalty)
-        etas = self.etas(iteration)
-        eta = etas[0] if len({*etas}) == 1 else torch.tensor(etas).to(device, non_blocking=True)
-        return Terms(penalty, eta, self.consistency)
-
-    def etas(self, iteration: int) -> list[float]:
-        """Of each run at ``iteration``, from 0."""
-        first = [ETA / self.critic_heads] if self._eta_is_auto() else numbers_of("eta", self.eta)
-        return [eta_at(iteration, eta, self.gamma, self.stair()) for eta in dealt(first, self.n_runs)]
+    def plan(self) -> Plan:
+        """Steps and weights of the losses by iteration, with what is "auto" decided (udc.md sections 3 and 4)."""
+        heads, auto_stair = self.critic_heads, max(SHORTEST, round(self.iterations / STAIRS))
+        first = [ETA / heads] if self._eta_is_auto() else numbers_of("eta", self.eta)
+        return Plan(
+            iterations=self.iterations,
+            n_critic=self.n_critic,
+            n_class=N_CLASS[self.schedule] if isinstance(self.n_class, str) else int(self.n_class),
+            doubles=self.schedule == "code",
+            penalty=PENALTY / heads if isinstance(self.penalty, str) else float(self.penalty),
+            first_etas=tuple(dealt(first, self.n_runs)),
+            gamma=self.gamma,
+            stair=auto_stair if isinstance(self.tau, str) else int(self.tau),
+            consistency=self.consistency,
+        )
 
     def _eta_is_auto(self) -> bool:
         return isinstance(self.eta, str) and self.eta == "auto"
@@ -306,7 +292,7 @@ class UDC(Clusterer):
 
     def own_settings(self) -> list[dict[str, float]]:
         """What each run has for itself: those of eta at first and of the noises in which runs differ."""
-        all_of = {"eta": self.etas(0), **{name: self.of_runs(name) for name in NOISES}}
+        all_of = {"eta": self.plan().etas(0), **{name: self.of_runs(name) for name in NOISES}}
         differing = {name: values for name, values in all_of.items() if len({*values}) > 1}
         return [{name: values[i] for name, values in differing.items()} for i in range(self.n_runs)]
 
@@ -319,12 +305,13 @@ class UDC(Clusterer):
 
     def _train(self, store: ImageStore) -> np.ndarray:
         """Algorithm 1; what the classifier of the chosen run sees in each image, (n, d), at its end."""
+        plan = self.plan()
         every = min(1000, max(1, self.iterations // 100)) if isinstance(self.every, str) else int(self.every)
         with run_of(self, after_training=NOT_LEARNED, may_change=self.may_change) as run:
             parts = self.parts(run, store)
             probe = Probe(store, self.held_out, run.device, parts.groups)
             graphed = self._graphed(run, parts)
-            kept = kept_after(self.iterations, every, self.stair())
+            kept = kept_after(self.iterations, every, plan.stair)
             run.track(moments=[])
             run.check_memory(store, self.batch_size)
             for epoch in run.epochs(-(-self.iterations // every)):
@@ -334,7 +321,7 @@ class UDC(Clusterer):
                         shares = all_shares(run, parts.slow.answering, self.n_runs, store)
                         run.values["moments"].append(plain(taken(run, parts, store, epoch * every, shares)))
                 iterations = range(epoch * every, min(self.iterations, (epoch + 1) * every))
-                for alike in self.of_same_counts(iterations):
+                for alike in plan.of_same_counts(iterations):
                     self._learn(run, parts, store, alike, graphed)
                 self._log(run, parts, probe)
             self.training_ = run.history
@@ -344,15 +331,15 @@ class UDC(Clusterer):
         self, run: Run, parts: Parts, store: ImageStore, iterations: range, graphed: GraphedIterations | None
     ) -> None:
         """``iterations`` of the same counts; a batch holds the real images of one of them."""
-        signed, change = is_signed(store.shape), self._change(parts, store)
-        n_critic, n_class = self.counts(iterations.start)
+        plan, signed, change = self.plan(), is_signed(store.shape), self._change(parts, store)
+        n_critic, n_class = plan.counts(iterations.start)
         size = n_critic * self.batch_size
         rows = several_passes(parted(len(store), self.held_out)[0], size * len(iterations))
         terms: Terms | None = None
         for batch in run.batches(store, size, order=rows):
             now = run.values["iteration"]
-            if terms is None or now % self.stair() == 0:
-                terms = self.terms(now, run.device)
+            if terms is None or now % plan.stair == 0:
+                terms = plan.terms(now, run.device)
             real = as_seen(batch.clean, signed).view(n_critic, self.batch_size, 1, *store.shape)
             draw = parts.draws.take(n_critic, n_class, (self.batch_size, parts.n_noise))
             if parts.groups is not None:
@@ -374,7 +361,7 @@ class UDC(Clusterer):
         own = parts.sums.take() | probe.look(
             parts.generator, parts.critic, parts.slow.answering, parts.draws.prior, parts.n_noise
         )
-        own["eta"] = self.etas(run.values["iteration"] - 1)
+        own["eta"] = self.plan().etas(run.values["iteration"] - 1)
         losses = np.array(own["wasserstein"]) + np.array(own["eta"]) * own["cross_entropy"]  # what the generator lowers
         run.log(loss=float(np.median(losses)), iteration=run.values["iteration"])
         run.log(**{name: float(np.median(values)) for name, values in own.items()})
