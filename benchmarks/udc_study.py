@@ -65,7 +65,8 @@ def told(model: UDC, classes: np.ndarray) -> dict[str, Any]:
         drifting=np.array([row["drifting"] for row in model.runs_]),
         collapsed=np.array([row["collapsed"] for row in model.runs_]),
     )
-    found = correlations(figures, np.array([run["ari"] for run in runs]))
+    kept = np.array([row["kept"] for row in model.runs_])
+    found = correlations(figures, kept, np.array([run["ari"] for run in runs]))
     return {
         "spread": {score: spread([run[score] for run in runs]) for score in runs[0]},
         "chosen_run": model.chosen_run_, "chosen": runs[model.chosen_run_ - 1],

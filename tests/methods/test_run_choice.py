@@ -9,6 +9,7 @@ from coterie.methods.run_choice import (
     CRITERIA,
     Figures,
     at_moments,
+    best_first,
     best_moments,
     best_run,
     collapsed,
@@ -42,6 +43,7 @@ HALVES = np.arange(200) % 2
 QUARTERS = np.arange(200) // 100
 LABELS = np.stack([HALVES, QUARTERS, 1 - HALVES], axis=1)
 UNIFORM = np.full((3, 2), 0.5)
+SAME = np.full(3, 0.5)  # of the neighbour graph, kept by each run
 
 
 def test_the_figures_are_what_their_names_say() -> None:
@@ -57,14 +59,27 @@ def test_the_figures_are_what_their_names_say() -> None:
     np.testing.assert_allclose(found.wasserstein, [0.1, 0.2, 0.3])
 
 
-def test_the_best_mean_rank_answers_and_says_by_what() -> None:
+def test_the_run_that_keeps_most_of_its_graph_answers_and_says_how_much() -> None:
+    ranked = figures(wasserstein=[0.1, 0.3, 0.2])
+    best, because = best_run(ranked, np.array([0.9, 0.991, 0.95]))
+    assert best == 1
+    assert because == (
+        "run 2 of 3 keeps most of the neighbour graph of its own features inside clusters "
+        "(99.1%, the others 90.0% to 95.0%)"
+    )
+    two = Figures(*(values[:2] for values in ranked))
+    assert best_run(two, np.array([0.9, 0.8]))[1].endswith("(90.0%, the other 80.0%)")
+    assert best_first(ranked, np.array([0.9, 0.991, 0.95])) == [1, 2, 0]
+    collapsed_one = ranked._replace(collapsed=np.array([False, True, False]))
+    assert best_first(collapsed_one, np.array([0.9, 0.991, 0.95])) == [2, 0, 1]
+
+
+def test_of_runs_that_keep_as_much_the_one_with_the_best_mean_rank_answers() -> None:
     given = figures(wasserstein=[0.3, 0.1, 0.2], agreement=[0.9, 0.8, 0.7], medoid=[0.1, 0.9, 0.5])
     np.testing.assert_allclose(mean_ranks(given), [(3 + 2 + 2 + 1 + 3) / 5, (1 + 2 + 2 + 2 + 1) / 5, 11 / 5])
-    best, because = best_run(given)
-    assert best == 1
-    assert "run 2 of 3 has the best mean rank in figures without labels" in because
-    assert "wasserstein 0.1" in because
-    rows = run_table(given, [7, 8, 9], [100, 50, 100])
+    assert best_run(given, SAME)[0] == 1
+    rows = run_table(given, np.array([0.7, 0.8, 0.9]), [7, 8, 9], [100, 50, 100])
+    assert [row["kept"] for row in rows] == [0.7, 0.8, 0.9]
     assert [row["run"] for row in rows] == [1, 2, 3]
     assert rows[1]["mean_rank"] == min(row["mean_rank"] for row in rows)
     assert rows[2]["seed"] == 9
@@ -86,11 +101,11 @@ def test_runs_that_put_all_images_into_few_clusters_stand_behind_one_that_does_n
     own = (np.full(3, 0.1), np.full((3, 3), 1 / 3), np.zeros(3, dtype=bool))
     found = figures_of(sure(labels, 3), changed, *own)
     np.testing.assert_array_equal(found.collapsed, [True, True, False])
-    assert best_run(found)[0] == 2
-    assert best_run(found._replace(collapsed=np.zeros(3, dtype=bool)))[0] == 0
-    assert best_run(found._replace(collapsed=np.ones(3, dtype=bool)))[0] == 0
-    assert [row["collapsed"] for row in run_table(found, [1, 2, 3], [9, 9, 9])] == [True, True, False]
-    assert other_features(pairwise_nmi(labels), found, 2) == []
+    assert best_run(found, SAME)[0] == 2
+    assert best_run(found._replace(collapsed=np.zeros(3, dtype=bool)), SAME)[0] == 0
+    assert best_run(found._replace(collapsed=np.ones(3, dtype=bool)), SAME)[0] == 0
+    assert [row["collapsed"] for row in run_table(found, SAME, [1, 2, 3], [9, 9, 9])] == [True, True, False]
+    assert other_features(pairwise_nmi(labels), [2], 2) == []
 
 
 @pytest.mark.parametrize(
@@ -113,7 +128,7 @@ def test_collapse_is_less_than_half_of_what_was_drawn_or_all_images_in_one(
 
 
 def test_the_run_that_was_asked_for_answers_and_the_sentence_says_so() -> None:
-    assert best_run(figures(wasserstein=[0.3, 0.1, 0.2]), 3) == (2, "choose=3 asked for run 3 of 3")
+    assert best_run(figures(wasserstein=[0.3, 0.1, 0.2]), SAME, 3) == (2, "choose=3 asked for run 3 of 3")
 
 
 def test_each_run_answers_from_the_moment_that_ranks_best_among_its_own() -> None:
@@ -143,7 +158,7 @@ def test_runs_at_moments_of_their_own_have_the_figures_of_then_and_are_compared_
 
 def test_a_single_run_answers() -> None:
     one = Figures(*(np.ones(1) for _ in CRITERIA), drifting=np.ones(1, dtype=bool), collapsed=np.ones(1, dtype=bool))
-    assert best_run(one) == (0, "it is the only run")
+    assert best_run(one, np.ones(1)) == (0, "it is the only run")
 
 
 def test_runs_that_found_something_else_are_offered_once() -> None:
@@ -151,12 +166,9 @@ def test_runs_that_found_something_else_are_offered_once() -> None:
     nmi = pairwise_nmi(labels)
     np.testing.assert_allclose(nmi[0], [1, 0, 1, 0], atol=1e-9)
     assert np.array_equal(nmi, nmi.T)
-    none = np.zeros(4, dtype=bool)
-    ranked = Figures(*(np.zeros(4) for _ in CRITERIA), drifting=none, collapsed=none)
-    assert other_features(nmi, ranked, 0) == [1]
-    assert other_features(nmi, ranked, 1) == [0]
-    better = ranked._replace(wasserstein=np.array([0.0, 0.3, 0, 0.1]))
-    assert other_features(nmi, better, 0) == [3]
+    assert other_features(nmi, [0, 1, 2, 3], 0) == [1]
+    assert other_features(nmi, [0, 1, 2, 3], 1) == [0]
+    assert other_features(nmi, [3, 2, 1, 0], 0) == [3]
     assert told_of_others([]) == ""
     assert told_of_others([2]) == "; run 2 groups by something else"
     assert told_of_others([2, 4]) == "; runs 2, 4 group by something else"
@@ -174,8 +186,9 @@ def test_a_distance_that_falls_and_rises_again_is_drift_and_one_that_falls_is_no
 
 def test_correlations_and_spread_are_for_studies() -> None:
     given = figures(wasserstein=[0.1, 0.2, 0.3], agreement=[0.1, 0.2, 0.3])
-    found = correlations(given, np.array([0.9, 0.5, 0.4]))
+    found = correlations(given, np.array([0.3, 0.1, 0.2]), np.array([0.9, 0.5, 0.4]))
     assert found["wasserstein"] == pytest.approx(1)
     assert found["agreement"] == pytest.approx(-1)
+    assert found["kept"] == pytest.approx(0.5)
     assert np.isnan(found["entropy"])
     assert spread([3, 1, 2]) == {"min": 1, "median": 2, "max": 3}

@@ -64,15 +64,20 @@ def head_answer(shares: np.ndarray) -> tuple[Answer, np.ndarray]:
 
 
 def choose_answer(graph: Graph, answers: Mapping[str, Answer], n_clusters: int) -> tuple[str, str]:
-    """The name of the answer that cuts least of the neighbour ``graph``, and the sentence that says so.
-
-    Counted is the share of its edge weight that a cluster keeps inside, averaged over the ``n_clusters`` clusters that
-    were asked for; one that is empty keeps nothing. The first of equals wins.
+    """The name of the answer that cuts least of the neighbour ``graph`` by ``kept_inside``, and the sentence that says
+    so. The first of equals wins.
     """
-    kept = {name: mean_inside(graph, labels) * _n_used(labels) / n_clusters for name, (labels, _) in answers.items()}
+    kept = kept_inside(graph, answers, n_clusters)
     best = max(kept, key=lambda name: round(kept[name], 6))
     told = ", ".join(f"{name} {share:.1%}" for name, share in sorted(kept.items(), key=lambda item: item[0] != best))
     return best, f"its clusters keep most of the weight of the neighbour graph inside ({told})"
+
+
+def kept_inside(graph: Graph, answers: Mapping[str, Answer], n_clusters: int) -> dict[str, float]:
+    """The share of its edge weight in the neighbour ``graph`` that a cluster keeps inside, 0 to 1, of each of the
+    ``answers`` averaged over the ``n_clusters`` clusters that were asked for; one that is empty keeps nothing.
+    """
+    return {name: mean_inside(graph, labels) * _n_used(labels) / n_clusters for name, (labels, _) in answers.items()}
 
 
 def matched(labels: np.ndarray, to: np.ndarray, k: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Which of several trainings to trust, without labels, and which of them found something else.
 
-Each run is ranked by five figures that need no classes, and the best mean rank answers (udc.md section 10):
+The run answers whose clusters keep most of the neighbour graph of what it sees (``run_graphs``). Beside that, and
+where it is equal, five figures of each run are told that need no classes, with its mean rank (udc.md section 10):
 
     wasserstein  how far its images are from real ones that it was not trained on; lower is better
     entropy      of the classifier on real images, mean; lower
@@ -8,7 +9,7 @@ Each run is ranked by five figures that need no classes, and the best mean rank 
     agreement    share of images whose cluster is that of their augmented variant; higher
     medoid       mean adjusted Rand index with the other runs; higher
 
-Which of several states of one run answers is chosen by the same ranks, among its states. A run that puts the images
+Which of several states of one run answers is chosen by the mean rank among its states. A run that puts the images
 into far fewer clusters than were drawn stands behind those that do not, since what it says of them is sure, and agrees
 with itself, for nothing. That a run's images drift away from the real ones is told, and counts by its distance alone:
 eta makes that rise as it climbs, in good runs too.
@@ -77,16 +78,24 @@ def mean_ranks(figures: Figures) -> np.ndarray:
     return ranks
 
 
-def best_run(figures: Figures, choose: int | None = None) -> tuple[int, str]:
-    """The run with the best mean rank, or the one that ``choose`` names from 1: its number from 0, and why."""
-    ranks = mean_ranks(figures)
+def best_first(figures: Figures, kept: np.ndarray) -> list[int]:
+    """The r runs, from 0, the best first: by ``kept`` (r,), the share of its neighbour graph that each keeps inside its
+    clusters, equals by mean rank; collapsed ones last.
+    """
+    return [int(run) for run in np.lexsort((mean_ranks(figures), -np.round(kept, 6), figures.collapsed))]
+
+
+def best_run(figures: Figures, kept: np.ndarray, choose: int | None = None) -> tuple[int, str]:
+    """The first by ``best_first``, or the one that ``choose`` names from 1: its number from 0, and why."""
+    n = len(kept)
     if choose is not None:
-        return choose - 1, f"choose={choose} asked for run {choose} of {len(ranks)}"
-    if len(ranks) == 1:
+        return choose - 1, f"choose={choose} asked for run {choose} of {n}"
+    if n == 1:
         return 0, "it is the only run"
-    best = int(ranks.argmin())
-    told = ", ".join(f"{name} {getattr(figures, name)[best]:.3g}" for name in CRITERIA)
-    return best, f"run {best + 1} of {len(ranks)} has the best mean rank in figures without labels ({told})"
+    best, *others = best_first(figures, kept)
+    least, most = kept[others].min(), kept[others].max()
+    told = f"{kept[best]:.1%}, the other{'s' * (n > 2)} {f'{least:.1%} to ' * (n > 2)}{most:.1%}"
+    return best, f"run {best + 1} of {n} keeps most of the neighbour graph of its own features inside clusters ({told})"
 
 
 def moment_ranks(figures: Sequence[Figures]) -> np.ndarray:
@@ -108,10 +117,17 @@ def at_moments(figures: Sequence[Figures], chosen: Sequence[int], labels: np.nda
     return own._replace(medoid=medoid(labels))  # the runs now meet at other moments than they did
 
 
-def run_table(figures: Figures, seeds: Sequence[int], iterations: Sequence[int]) -> list[dict[str, Any]]:
-    """A row for each run: its number from 1, its seed, after which of ``iterations`` it answers, figures, mean rank."""
-    rows = zip(seeds, iterations, _rows(figures, mean_ranks(figures)), strict=True)
-    return [{"run": i + 1, "seed": int(seed), "iteration": at, **row} for i, (seed, at, row) in enumerate(rows)]
+def run_table(
+    figures: Figures, kept: np.ndarray, seeds: Sequence[int], iterations: Sequence[int]
+) -> list[dict[str, Any]]:
+    """A row for each run: its number from 1, its seed, after which of ``iterations`` it answers, what it ``kept`` (r,)
+    of its graph, figures, mean rank.
+    """
+    rows = zip(seeds, iterations, kept, _rows(figures, mean_ranks(figures)), strict=True)
+    return [
+        {"run": i + 1, "seed": int(seed), "iteration": at, "kept": float(own), **row}
+        for i, (seed, at, own, row) in enumerate(rows)
+    ]
 
 
 def moment_table(figures: Sequence[Figures], iterations: Sequence[int]) -> list[dict[str, Any]]:
@@ -138,15 +154,15 @@ def pairwise_nmi(labels: np.ndarray) -> np.ndarray:
     return _pairwise(labels, normalized_mutual_info_score)
 
 
-def other_features(nmi: np.ndarray, figures: Figures, chosen: int) -> list[int]:
-    """The runs, best first, that group by something else than ``chosen`` and than each other, by ``pairwise_nmi``;
-    none that is collapsed.
+def other_features(nmi: np.ndarray, order: Sequence[int], chosen: int) -> list[int]:
+    """The runs of ``order``, the best first, that group by something else than ``chosen`` and than each other, by
+    ``pairwise_nmi``.
     """
-    kept = [chosen]
-    for run in np.argsort(mean_ranks(figures), kind="stable"):
-        if not figures.collapsed[run] and all(nmi[run, one] < SAME for one in kept):
-            kept.append(int(run))
-    return kept[1:]
+    found = [chosen]
+    for run in order:
+        if all(nmi[run, one] < SAME for one in found):
+            found.append(run)
+    return found[1:]
 
 
 def told_of_others(others: Sequence[int]) -> str:
@@ -171,9 +187,9 @@ def drifts(distances: np.ndarray) -> np.ndarray:
     return (last > DRIFTS * tenths.min(axis=0)) & (last > OF_START * tenths[0])
 
 
-def correlations(figures: Figures, scores: np.ndarray) -> dict[str, float]:
-    """Spearman's correlation of each criterion, so turned that higher is better, with ``scores`` (r,) of the runs
-    against known classes; NaN where one of the two is constant. For studies: nothing is chosen by it.
+def correlations(figures: Figures, kept: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """Spearman's correlation of each criterion and of ``kept`` (r,), so turned that higher is better, with ``scores``
+    (r,) of the runs against known classes; NaN where one of the two is constant. For studies: nothing is chosen by it.
     """
     from scipy.stats import rankdata
 
@@ -182,7 +198,9 @@ def correlations(figures: Figures, scores: np.ndarray) -> dict[str, float]:
         return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else float("nan")
 
     turned = {name: -getattr(figures, name) for name in LOWER} | {name: getattr(figures, name) for name in HIGHER}
-    return {name: of(values) for name, values in turned.items()} | {"mean_rank": of(-mean_ranks(figures))}
+    return {name: of(values) for name, values in turned.items()} | {
+        "mean_rank": of(-mean_ranks(figures)), "kept": of(kept),
+    }  # fmt: skip
 
 
 def spread(scores: Sequence[float]) -> dict[str, float]:

@@ -15,8 +15,8 @@ The loop body is ``adversaries.iterate``, the losses are in ``wasserstein``, and
 iteration has is in ``plan``. Runs of this method differ by their seed (the paper takes ten), so ``n_runs`` of them are
 trained at once; ``run_choice`` says without labels which one answers, and, where that is asked for, from which of its
 ``moments``. Ours are the averages of weights that answer, the choices, the learned prior, the groups ``beside`` which
-clusters are drawn, and settings for a CPU by default (recipes ``udc-paper-*`` have the paper's). docs/methods/udc.md has
-what paper and official code disagree in.
+clusters are drawn, and settings for a CPU by default (recipes ``udc-paper-*`` have the paper's). docs/methods/udc.md
+has what paper and official code disagree in.
 """
 
 import os
@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from coterie.clusterer import Clusterer
 from coterie.errors import ConfigError
@@ -42,6 +43,7 @@ from coterie.methods.plan import Plan
 from coterie.methods.probes import Probe, all_shares, change_by, one_of, parted, several_passes
 from coterie.methods.run_choice import (
     at_moments,
+    best_first,
     best_moments,
     best_run,
     moment_table,
@@ -51,11 +53,12 @@ from coterie.methods.run_choice import (
     told_of_moment,
     told_of_others,
 )
+from coterie.methods.run_graphs import judged_rows, kept_by_runs
 from coterie.methods.run_warnings import warn_of_collapse, warn_of_drift
 from coterie.methods.runs import embed, run_of
 from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
 from coterie.methods.snapshots import snapshot
-from coterie.nets.gan import as_seen, check_sides, is_signed
+from coterie.nets.gan import Tower, as_seen, check_sides, is_signed
 from coterie.parameters import check_choice, check_number, check_several_clusters, check_whole
 from coterie.training.run import Run
 from coterie.training.settings import MAY_CHANGE
@@ -85,9 +88,10 @@ class UDC(Clusterer):
         iterations: N, updates of the generator; 900,000 in the paper (30,000 on ORL).
         n_runs: trainings with seeds of their own, all at once and on the same batches of real images; the paper takes
             ten.
-        choose: the run that answers, 1 to n_runs, or "auto": the best in figures that need no labels.
+        choose: the run that answers, 1 to n_runs, or "auto": the one whose clusters keep most of the neighbour graph of
+            what it sees, without labels.
         checkpoint: "last": runs answer as they are at the end (paper); "auto": each as it was at one of at most five
-            moments of the second half, the best in the same figures.
+            moments of the second half, the best in figures that need no labels.
         batch_size: n, not stated in the paper, 100 (code).
         width: maps of the first convolution of critic and classifier, of the last but one of the generator; 64 (paper).
         n_noise: numbers in z, 128 (code). The authors' advice where groups are simple is to take fewer. Several, such
@@ -136,9 +140,10 @@ class UDC(Clusterer):
         answers_: "head" and "linkage" of the chosen run, the heads of the others as "run-1", "run-2", ..., and "last",
             the head that the chosen run ends with, where it answers as it was before.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
-        runs_: a row for each run: seed, the iteration after which it answers, the figures it is ranked by, whether it
-            drifts away from the images, whether they crowd into few of its clusters, and those of eta,
-            n_noise, noise_scale and class_noise in which the runs differ.
+        runs_: a row for each run: seed, the iteration after which it answers, the share of its neighbour graph that it
+            keeps inside its clusters (1 for a single run), figures, whether it drifts away from the images, whether
+            they crowd into few of its clusters, and those of eta, n_noise, noise_scale and class_noise in which the
+            runs differ.
         moments_: a row for each run and moment that may answer: the same figures, ranked among the moments of the run.
         chosen_run_: the run that answers, from 1. alternatives_: those that group by something else, the best first.
         nmi_: (n_runs, n_runs), normalised mutual information of the runs' groupings.
@@ -378,13 +383,15 @@ class UDC(Clusterer):
         all_last = min(chosen) == len(moments) - 1
         shares = last if all_last else all_shares(run, network, self.n_runs, store)
         figures = at_moments(then, chosen, shares.argmax(axis=2))
-        best, because = best_run(figures, None if self.choose == "auto" else int(self.choose))
+        kept = self._kept(run, network, shares, store)
+        best, because = best_run(figures, kept, None if self.choose == "auto" else int(self.choose))
         moment = moments[chosen[best]]
         self.chosen_run_, self.moments_ = best + 1, moment_table(then, iterations)
-        rows = run_table(figures, self.seeds(), [iterations[one] for one in chosen])
+        rows = run_table(figures, kept, self.seeds(), [iterations[one] for one in chosen])
         self.runs_ = [row | own for row, own in zip(rows, self.own_settings(), strict=True)]
         self.nmi_ = pairwise_nmi(shares.argmax(axis=2))
-        self.alternatives_ = [other + 1 for other in other_features(self.nmi_, figures, best)]
+        order = [one for one in best_first(figures, kept) if not figures.collapsed[one]]
+        self.alternatives_ = [other + 1 for other in other_features(self.nmi_, order, best)]
         self._why_run = because + told_of_moment(best + 1, moment.iteration, self.iterations)
         self._other_shares = {f"run-{i + 1}": shares[:, i] for i in range(self.n_runs) if i != best}
         if moment.iteration < self.iterations:
@@ -392,14 +399,30 @@ class UDC(Clusterer):
         self.samples_ = moment.samples[best]
         return self._take_over(run, one_of(network, best), store)
 
+    def _kept(self, run: Run, network: Tower, shares: np.ndarray, store: ImageStore) -> np.ndarray:
+        """(n_runs,): what each run keeps of the neighbour graph of what its classifier in ``network`` sees."""
+        if self.n_runs == 1:
+            return np.ones(1)  # nothing to compare it with
+        rows = judged_rows(len(store))
+
+        def features_of(i: int) -> np.ndarray:
+            return embed(run, self._trunk(one_of(network, i), store)[0].to(run.device), store, rows=rows)
+
+        return kept_by_runs(features_of, shares[rows], self.n_clusters, self.assign)
+
     def _take_over(self, run: Run, own: dict[str, torch.Tensor], store: ImageStore) -> np.ndarray:
         """The classifier with weights ``own`` answers from now on; what it sees before its last layer, (n, d)."""
-        self.head_weight_, self.head_bias_ = (own.pop(f"head.{name}")[0].cpu().numpy() for name in ("weight", "bias"))
-        architecture = {"network": "gan_trunk", "shape": list(store.shape), "width": self.width}
-        trunk = build_network(architecture)
-        trunk.load_state_dict({f"tower.{name}": tensor for name, tensor in own.items()})
+        self.head_weight_, self.head_bias_ = (own[f"head.{name}"][0].cpu().numpy() for name in ("weight", "bias"))
+        trunk, architecture = self._trunk(own, store)
         self.extractor_ = TrainedNetwork(trunk, architecture, run.device)
         return embed(run, trunk.to(run.device), store)
+
+    def _trunk(self, own: dict[str, torch.Tensor], store: ImageStore) -> tuple[nn.Module, dict[str, Any]]:
+        """The classifier with weights ``own`` up to its last layer, and its architecture."""
+        architecture = {"network": "gan_trunk", "shape": list(store.shape), "width": self.width}
+        trunk = build_network(architecture)
+        trunk.load_state_dict({f"tower.{name}": own[name] for name in own if not name.startswith("head.")})
+        return trunk, architecture
 
     def parts(self, run: Run, store: ImageStore) -> Parts:
         """Everything that is trained, on the device of ``run``, as checkpoints track it."""

@@ -12,8 +12,8 @@ from coterie.report.scores import MEANINGS
 # Figure of a row -> its column, in this order; what a row has beyond them stands in run.json alone.
 COLUMNS = {
     "eta": "Eta", "n_noise": "Noise", "noise_scale": "Noise scale", "class_noise": "Classifier noise",
-    "iteration": "Iteration", "wasserstein": "Distance", "entropy": "Entropy", "marginal": "Shares",
-    "agreement": "Stable", "medoid": "Alike", "mean_rank": "Mean rank",
+    "iteration": "Iteration", "kept": "Kept inside", "wasserstein": "Distance", "entropy": "Entropy",
+    "marginal": "Shares", "agreement": "Stable", "medoid": "Alike", "mean_rank": "Mean rank",
 }  # fmt: skip
 MOST_DRAWN = 40  # clusters of which generated images are shown
 SMALLEST = 32  # pixels a generated image is wide on the page, by whole factors
