@@ -165,17 +165,19 @@ def _choice(rows: list[Row]) -> str:
     """What the choice among moments does, and how the criteria order the runs."""
     if not rows:
         return ""
-    criteria = list(rows[0]["at_the_end"]["correlation_with_ari"])
+    criteria = list(dict.fromkeys(name for row in rows for name in row["at_the_end"]["correlation_with_ari"]))
     lines = [
         "## The choice among runs and moments", "",
         "Spearman's correlation over the runs of each criterion with ARI, as the runs end; a dash where one of the\n"
-        "two is constant. Then the ACC of the chosen run as it ends, and by `checkpoint=\"auto\"`.", "",
+        "two is constant or was not looked at. `kept`, the share of its neighbour graph that a run keeps inside its\n"
+        "clusters, chooses since November 27; rows without it were chosen by the mean rank. Then the ACC of the head\n"
+        "of the chosen run as it ends, and by `checkpoint=\"auto\"`.", "",
         f"| set | runs | {' | '.join(f'`{name}`' for name in criteria)} | last | auto |",
         f"| --- | ---: |{' ---: |' * (len(criteria) + 2)}",
     ]  # fmt: skip
     for row in rows:
         found = row["at_the_end"]["correlation_with_ari"]
-        cells = [_signed(found[name]) for name in criteria]
+        cells = [_signed(found.get(name)) for name in criteria]
         ends = [_share(row[when]["chosen"]["acc"]) for when in ("at_the_end", "selected")]
         lines.append(f"| `{row['set']}` | {len(row['at_the_end']['runs'])} | {' | '.join([*cells, *ends])} |")
     return "\n".join(lines)

@@ -63,23 +63,25 @@ def test_the_run_that_keeps_most_of_its_graph_answers_and_says_how_much() -> Non
     ranked = figures(wasserstein=[0.1, 0.3, 0.2])
     best, because = best_run(ranked, np.array([0.9, 0.991, 0.95]))
     assert best == 1
-    assert because == (
-        "run 2 of 3 keeps most of the neighbour graph of its own features inside clusters "
-        "(99.1%, the others 90.0% to 95.0%)"
-    )
-    two = Figures(*(values[:2] for values in ranked))
-    assert best_run(two, np.array([0.9, 0.8]))[1].endswith("(90.0%, the other 80.0%)")
+    share = "of the neighbour graph of its own features inside clusters"
+    assert because == f"run 2 of 3 keeps 99.1% {share}, more than the others (95.0% at most)"
     assert best_first(ranked, np.array([0.9, 0.991, 0.95])) == [1, 2, 0]
     collapsed_one = ranked._replace(collapsed=np.array([False, True, False]))
     assert best_first(collapsed_one, np.array([0.9, 0.991, 0.95])) == [2, 0, 1]
+    assert best_run(collapsed_one, np.array([0.9, 0.991, 0.95]))[1].endswith("more than the others (90.0% at most)")
+    alone = ranked._replace(collapsed=np.array([True, True, False]))
+    assert best_run(alone, SAME)[1] == f"run 3 of 3 keeps 50.0% {share}, and the others have collapsed"
 
 
 def test_of_runs_that_keep_as_much_the_one_with_the_best_mean_rank_answers() -> None:
     given = figures(wasserstein=[0.3, 0.1, 0.2], agreement=[0.9, 0.8, 0.7], medoid=[0.1, 0.9, 0.5])
     np.testing.assert_allclose(mean_ranks(given), [(3 + 2 + 2 + 1 + 3) / 5, (1 + 2 + 2 + 2 + 1) / 5, 11 / 5])
-    assert best_run(given, SAME)[0] == 1
+    best, because = best_run(given, SAME)
+    assert best == 1
+    assert because.endswith("inside clusters, as others do, and has the best mean rank of them")
     rows = run_table(given, np.array([0.7, 0.8, 0.9]), [7, 8, 9], [100, 50, 100])
     assert [row["kept"] for row in rows] == [0.7, 0.8, 0.9]
+    assert "kept" not in run_table(given, np.full(3, np.nan), [7, 8, 9], [100, 50, 100])[0]
     assert [row["run"] for row in rows] == [1, 2, 3]
     assert rows[1]["mean_rank"] == min(row["mean_rank"] for row in rows)
     assert rows[2]["seed"] == 9
@@ -105,7 +107,7 @@ def test_runs_that_put_all_images_into_few_clusters_stand_behind_one_that_does_n
     assert best_run(found._replace(collapsed=np.zeros(3, dtype=bool)), SAME)[0] == 0
     assert best_run(found._replace(collapsed=np.ones(3, dtype=bool)), SAME)[0] == 0
     assert [row["collapsed"] for row in run_table(found, SAME, [1, 2, 3], [9, 9, 9])] == [True, True, False]
-    assert other_features(pairwise_nmi(labels), [2], 2) == []
+    assert other_features(pairwise_nmi(labels), found, SAME, 2) == []
 
 
 @pytest.mark.parametrize(
@@ -166,9 +168,13 @@ def test_runs_that_found_something_else_are_offered_once() -> None:
     nmi = pairwise_nmi(labels)
     np.testing.assert_allclose(nmi[0], [1, 0, 1, 0], atol=1e-9)
     assert np.array_equal(nmi, nmi.T)
-    assert other_features(nmi, [0, 1, 2, 3], 0) == [1]
-    assert other_features(nmi, [0, 1, 2, 3], 1) == [0]
-    assert other_features(nmi, [3, 2, 1, 0], 0) == [3]
+    none = np.zeros(4, dtype=bool)
+    found = Figures(*(np.zeros(4) for _ in CRITERIA), drifting=none, collapsed=none)
+    assert other_features(nmi, found, np.array([0.9, 0.8, 0.7, 0.6]), 0) == [1]
+    assert other_features(nmi, found, np.array([0.9, 0.8, 0.7, 0.6]), 1) == [0]
+    assert other_features(nmi, found, np.array([0.6, 0.7, 0.8, 0.9]), 0) == [3]
+    lost = found._replace(collapsed=np.array([False, True, False, True]))
+    assert other_features(nmi, lost, np.array([0.9, 0.8, 0.7, 0.6]), 0) == []
     assert told_of_others([]) == ""
     assert told_of_others([2]) == "; run 2 groups by something else"
     assert told_of_others([2, 4]) == "; runs 2, 4 group by something else"

@@ -26,6 +26,13 @@ def test_a_run_whose_features_have_groups_keeps_more_than_one_whose_features_hav
     assert kept[1] < 0.9
 
 
+def test_a_line_keeps_nearly_all_whatever_it_is_cut_into() -> None:
+    """Why what is kept is no proof of groups (docs/methods/udc.md, section 2): in one dimension any cut is cheap."""
+    line = np.linspace(0, 1, 600, dtype=np.float32)[:, None] * np.ones((1, 4), np.float32)
+    shares = shares_of(np.arange(600) // 200)[:, None]
+    assert kept_by_runs(lambda _: line, shares, 3, "auto")[0] > 0.99
+
+
 def test_groups_that_a_head_cuts_through_count_where_the_linkage_may_answer() -> None:
     apart, classes = blobs(0, 12.0)
     shares = shares_of(np.random.default_rng(0).permutation(classes))[:, None]

@@ -157,6 +157,7 @@ def test_a_critic_of_several_groups_tells_the_scores_and_the_gradient_of_the_gro
     torch.testing.assert_close(critic(x, groups), scores)
     twice = gradient_by_autograd(lambda images: critic(images, groups), x)
     torch.testing.assert_close(critic.input_gradient(slopes, groups), twice, atol=1e-10, rtol=1e-8)
+    torch.testing.assert_close(critic.input_gradient(slopes), gradient_by_autograd(critic, x), atol=1e-10, rtol=1e-8)
 
 
 def test_the_analytic_penalty_holds_in_single_precision_too() -> None:

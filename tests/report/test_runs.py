@@ -17,8 +17,8 @@ from report.run_maker import make_run
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
 LABELS = np.arange(12) % 3
-ROW = {"seed": 1, "wasserstein": 0.25, "entropy": 0.5, "marginal": 0.0, "agreement": 1.0, "medoid": 0.125,
-       "drifting": False, "mean_rank": 1.5}  # fmt: skip
+ROW = {"seed": 1, "kept": 0.875, "wasserstein": 0.25, "entropy": 0.5, "marginal": 0.0, "agreement": 1.0,
+       "medoid": 0.125, "drifting": False, "mean_rank": 1.5}  # fmt: skip
 ANSWERS: dict[str, Any] = {
     "chosen": "head", "because": "it says so", "answers": [{"name": "head", "n_clusters": 3, "ari": 1.0}],
     "runs": [{"run": 1, **ROW}, {"run": 2, **ROW, "drifting": True}, {"run": 3, **ROW, "drifting": True}],
@@ -40,8 +40,8 @@ def generated(channels: int = 1, k: int = 3) -> np.ndarray:
 def test_the_runs_stand_side_by_side_with_what_is_to_be_said_of_them(tmp_path: Path) -> None:
     found = runs_words(opened(tmp_path))
     assert found is not None
-    assert found["columns"] == ["Distance", "Entropy", "Shares", "Stable", "Alike", "Mean rank"]
-    assert found["rows"][0]["figures"] == ["0.250", "0.500", "0.000", "1.000", "0.125", "1.500"]
+    assert found["columns"] == ["Kept inside", "Distance", "Entropy", "Shares", "Stable", "Alike", "Mean rank"]
+    assert found["rows"][0]["figures"] == ["0.875", "0.250", "0.500", "0.000", "1.000", "0.125", "1.500"]
     notes = [row["note"] for row in found["rows"]]
     assert notes == ["chosen", "drifted away", "groups by something else, drifted away"]
     assert [row["chosen"] for row in found["rows"]] == [True, False, False]

@@ -2,9 +2,12 @@
 
 A generator that is told such a group of each image, and a critic that judges it as one of that group, leave the
 cluster nothing to gain from what the groups have in common: within a group images differ little at large, and a small
-thing that all groups share is what a cluster can stand for at no cost. So groups are few, coarse, and drawn with their
-images: a cluster is independent of them by the way it is drawn.
+thing that all groups share is what a cluster can stand for at no cost. The group is taken from the real image of the
+batch and the cluster is drawn, so that the two are independent.
 """
+
+import warnings
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -19,21 +22,44 @@ LEARNED_FROM = 20_000  # images
 AT_ONCE = 1000
 
 
+class Groups:
+    """The group of every image, kept in checkpoints: a k-means that was made again elsewhere might number or round
+    otherwise, and each group has a last layer of the critic that knows it.
+
+    Attributes:
+        of_images: (n,) int64 on the device.
+    """
+
+    def __init__(self, of_images: Tensor) -> None:
+        self.of_images = of_images
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The groups."""
+        return {"of_images": self.of_images}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Puts back what ``state_dict`` gave."""
+        self.of_images.copy_(state["of_images"])
+
+
 def pixel_groups(store: ImageStore, n_groups: int) -> Tensor:
     """(n,) int64 in 0..n_groups-1: k-means of the images of ``store``, shrunk to at most 16 x 16 pixels.
 
-    They are the same whatever the seed of a training. Means are of 20,000 images evenly spread, where there are more.
-    Raises ConfigError for more groups than images.
+    They do not depend on the seed of a training. Means are of 20,000 images evenly spread, where there are more. Raises
+    ConfigError for more groups than there are different images.
     """
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
-    n = len(store)
-    if n_groups > n:
-        raise ConfigError(f"beside is {n_groups} and there are {n} images; give at most as many groups as images")
-    means = KMeans(n_groups, n_init=1, random_state=0)
-    means.fit(_looks(store, np.arange(0, n, -(-n // LEARNED_FROM))))
-    found = [means.predict(_looks(store, rows)) for rows in np.array_split(np.arange(n), -(-n // AT_ONCE))]
-    return torch.from_numpy(np.concatenate(found)).long()
+    looks = _looks(store)
+    learned_from = looks[:: -(-len(looks) // LEARNED_FROM)]
+    means = KMeans(min(n_groups, len(learned_from)), n_init=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of images that repeat, which is said below
+        groups = means.fit(learned_from).predict(looks)
+    if (found := len(np.unique(groups))) < n_groups:
+        raise ConfigError(f"beside is {n_groups} and the images fall into {found} groups; give beside={found} or fewer")
+    return torch.from_numpy(groups).long()
 
 
 def groups_of_batches(real: Tensor, n_class: int) -> Tensor:
@@ -44,8 +70,11 @@ def groups_of_batches(real: Tensor, n_class: int) -> Tensor:
     return torch.cat([real, real[steps]])
 
 
-def _looks(store: ImageStore, rows: np.ndarray) -> np.ndarray:
-    """(m, c h w) float32, in 0..1."""
-    pixels = torch.from_numpy(np.asarray(store.images[rows])).float() / 255
+def _looks(store: ImageStore) -> np.ndarray:
+    """(n, c h w) float32, in 0..1; read in parts, of which each is shrunk before the next."""
     size = min(SIDE, store.shape[1]), min(SIDE, store.shape[2])
-    return adaptive_avg_pool2d(pixels, size).flatten(1).numpy()
+    parts = []
+    for rows in np.array_split(np.arange(len(store)), -(-len(store) // AT_ONCE)):
+        pixels = torch.from_numpy(np.asarray(store.images[rows])).float() / 255
+        parts.append(adaptive_avg_pool2d(pixels, size).flatten(1).numpy())
+    return np.concatenate(parts)

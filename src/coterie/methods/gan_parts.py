@@ -10,6 +10,7 @@ from torch import Tensor
 
 from coterie.errors import TrainingError
 from coterie.methods.adversaries import CLASSIFIER, CRITIC, GENERATOR, FigureSums, Players, RunDraws, Update
+from coterie.methods.beside import Groups
 from coterie.methods.cluster_prior import followed
 from coterie.methods.graphed import GraphedIterations
 from coterie.nets.gan import Generator, Shape, Tower
@@ -67,7 +68,7 @@ class Slow:
 class Parts:
     """``players`` as an iteration calls them, the same networks bare, ``slow`` ones, random numbers and figures.
 
-    n_noise: numbers of noise, of the run that has most. groups: (n,) int64 on the device, of all images, or None.
+    n_noise: numbers of noise, of the run that has most. groups: of all images, where clusters are drawn beside any.
     """
 
     players: Players
@@ -79,7 +80,7 @@ class Parts:
     draws: RunDraws
     sums: FigureSums
     n_noise: int
-    groups: Tensor | None = None
+    groups: Groups | None = None
 
     def updating(self, run: Run) -> Update:
         """Steps of the players in ``run``, each by the sum of its losses, so that a run goes where it would go alone.
@@ -123,12 +124,12 @@ def build_parts(
     seeds: Sequence[int],
     prior: Sequence[float],
     rates: tuple[float, tuple[float, float]],
-    groups: Tensor | None = None,
+    groups: Groups | None = None,
 ) -> Parts:
     """The parts for the runs of ``seeds``, on the device of ``run``, which tracks them.
 
-    prior: of the clusters. rates: the learning rate, and what the slow generator and classifier keep. groups: (n,), to
-    which the images belong, where there are several.
+    prior: of the clusters. rates: the learning rate, and what the slow generator and classifier keep. groups: to
+    which the images belong, where clusters are drawn beside any.
     """
     lr, keep = rates
     n_runs, k = len(seeds), sizes.k
@@ -158,5 +159,7 @@ def build_parts(
         **called, **{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()},
         slow_generator=slow.generator, slow_classifier=slow.classifier, draws=draws, sums=sums,
     )  # fmt: skip
+    if groups is not None:
+        run.track(groups=groups)
     players = Players(called[GENERATOR], critic, called[CLASSIFIER], k, sizes.g_norm == "bn")
     return Parts(players, generator, critic, classifier, slow, optimizers, draws, sums, max(sizes.n_noise), groups)

@@ -10,6 +10,7 @@ from coterie.images.augment import Augmentation
 from coterie.images.draws import Draws
 from coterie.images.store import ImageStore
 from coterie.methods.adversaries import Change, codes
+from coterie.methods.beside import Groups
 from coterie.methods.cluster_prior import drawn_clusters
 from coterie.methods.gan_parts import Parts
 from coterie.methods.run_choice import Figures, drifts, figures_of
@@ -56,15 +57,15 @@ def change_by(augmentation: Augmentation, generators: list[torch.Generator], sig
 
 class Probe:
     """Images that stay apart from the training, as the networks see them: (m, 1, c, h, w) on the device; with the
-    groups that they belong to, of ``groups`` (n,), where there are any.
+    ``groups`` of all images, where there are any.
     """
 
-    def __init__(self, store: ImageStore, held_out: float, device: torch.device, groups: Tensor | None = None) -> None:
+    def __init__(self, store: ImageStore, held_out: float, device: torch.device, groups: Groups | None = None) -> None:
         trained, held = parted(len(store), held_out)
         rows = (held if len(held) else trained[:MOST_HELD_OUT]).sort().values
         pixels = torch.from_numpy(np.asarray(store.images[rows.numpy()])).to(device)
         self.images = as_seen(pixels.float() / 255, is_signed(store.shape))[:, None]
-        self.groups = None if groups is None else groups[rows.to(device)]
+        self.rows, self.groups = rows.to(device), groups
 
     @torch.no_grad()
     def look(
@@ -76,9 +77,8 @@ class Probe:
         device, (runs, k) = prior.device, prior.shape
         same = torch.Generator(device).manual_seed(0)
         sums = torch.zeros(2, runs, device=device)
-        for start in range(0, len(self.images), AT_ONCE):
-            real = self.images[start : start + AT_ONCE]
-            b, groups = len(real), None if self.groups is None else self.groups[start : start + AT_ONCE]
+        for real, rows in zip(torch.split(self.images, AT_ONCE), torch.split(self.rows, AT_ONCE), strict=True):
+            b, groups = len(real), None if self.groups is None else self.groups.of_images[rows]
             noise = torch.randn(b, 1, n_noise, generator=same, device=device).expand(-1, runs, -1)
             clusters = drawn_clusters(torch.rand(b, 1, generator=same, device=device).expand(-1, runs), prior)
             fake = generator(noise, codes(k, clusters, groups, critic.n_groups))
@@ -132,11 +132,12 @@ def one_of(network: nn.Module, run: int) -> dict[str, Tensor]:
     return {name: tensor[run : run + 1].detach().clone() for name, tensor in network.state_dict().items()}
 
 
-def _spread_groups(groups: Tensor | None, many: int, k: int) -> Tensor | None:
-    """(k many,): the ``groups`` (n,) of so many images evenly spread, again for each cluster."""
+def _spread_groups(groups: Groups | None, many: int, k: int) -> Tensor | None:
+    """(k many,): the ``groups`` of so many images evenly spread, again for each cluster."""
     if groups is None:
         return None
-    return groups[torch.linspace(0, len(groups) - 1, many, device=groups.device).long()].repeat(k)
+    own = groups.of_images
+    return own[torch.linspace(0, len(own) - 1, many, device=own.device).long()].repeat(k)
 
 
 def _seen(run: Run, store: ImageStore) -> Iterator[Tensor]:

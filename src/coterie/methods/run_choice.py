@@ -11,8 +11,8 @@ where it is equal, five figures of each run are told that need no classes, with 
 
 Which of several states of one run answers is chosen by the mean rank among its states. A run that puts the images
 into far fewer clusters than were drawn stands behind those that do not, since what it says of them is sure, and agrees
-with itself, for nothing. That a run's images drift away from the real ones is told, and counts by its distance alone:
-eta makes that rise as it climbs, in good runs too.
+with itself, for nothing. That a run's images drift away from the real ones is told, and counts by its distance alone,
+where ranks decide: eta makes that rise as it climbs, in good runs too.
 """
 
 from collections.abc import Sequence
@@ -92,10 +92,14 @@ def best_run(figures: Figures, kept: np.ndarray, choose: int | None = None) -> t
         return choose - 1, f"choose={choose} asked for run {choose} of {n}"
     if n == 1:
         return 0, "it is the only run"
-    best, *others = best_first(figures, kept)
-    least, most = kept[others].min(), kept[others].max()
-    told = f"{kept[best]:.1%}, the other{'s' * (n > 2)} {f'{least:.1%} to ' * (n > 2)}{most:.1%}"
-    return best, f"run {best + 1} of {n} keeps most of the neighbour graph of its own features inside clusters ({told})"
+    best = best_first(figures, kept)[0]
+    others = [one for one in range(n) if one != best and figures.collapsed[one] <= figures.collapsed[best]]
+    share = f"{kept[best]:.1%} of the neighbour graph of its own features inside clusters"
+    if any(round(kept[one], 6) == round(kept[best], 6) for one in others):
+        return best, f"run {best + 1} of {n} keeps {share}, as others do, and has the best mean rank of them"
+    if not others:
+        return best, f"run {best + 1} of {n} keeps {share}, and the others have collapsed"
+    return best, f"run {best + 1} of {n} keeps {share}, more than the others ({max(kept[others]):.1%} at most)"
 
 
 def moment_ranks(figures: Sequence[Figures]) -> np.ndarray:
@@ -121,11 +125,11 @@ def run_table(
     figures: Figures, kept: np.ndarray, seeds: Sequence[int], iterations: Sequence[int]
 ) -> list[dict[str, Any]]:
     """A row for each run: its number from 1, its seed, after which of ``iterations`` it answers, what it ``kept`` (r,)
-    of its graph, figures, mean rank.
+    of its graph where that is a number, figures, mean rank.
     """
     rows = zip(seeds, iterations, kept, _rows(figures, mean_ranks(figures)), strict=True)
     return [
-        {"run": i + 1, "seed": int(seed), "iteration": at, "kept": float(own), **row}
+        {"run": i + 1, "seed": int(seed), "iteration": at, **({} if np.isnan(own) else {"kept": float(own)}), **row}
         for i, (seed, at, own, row) in enumerate(rows)
     ]
 
@@ -154,13 +158,13 @@ def pairwise_nmi(labels: np.ndarray) -> np.ndarray:
     return _pairwise(labels, normalized_mutual_info_score)
 
 
-def other_features(nmi: np.ndarray, order: Sequence[int], chosen: int) -> list[int]:
-    """The runs of ``order``, the best first, that group by something else than ``chosen`` and than each other, by
-    ``pairwise_nmi``.
+def other_features(nmi: np.ndarray, figures: Figures, kept: np.ndarray, chosen: int) -> list[int]:
+    """The runs, the best first, that group by something else than ``chosen`` and than each other, by ``pairwise_nmi``;
+    none that is collapsed.
     """
     found = [chosen]
-    for run in order:
-        if all(nmi[run, one] < SAME for one in found):
+    for run in best_first(figures, kept):
+        if not figures.collapsed[run] and all(nmi[run, one] < SAME for one in found):
             found.append(run)
     return found[1:]
 

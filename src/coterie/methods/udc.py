@@ -33,7 +33,7 @@ from coterie.images.store import ImageStore
 from coterie.images.trained import TrainedNetwork, build_network
 from coterie.methods.adversaries import Change, Terms, iterate
 from coterie.methods.answers import head_answer, most_common
-from coterie.methods.beside import groups_of_batches, pixel_groups
+from coterie.methods.beside import Groups, groups_of_batches, pixel_groups
 from coterie.methods.cluster_prior import LEARNED, Prior, shares_of
 from coterie.methods.each_run import OneOrSeveral, check_each, dealt, numbers_of
 from coterie.methods.gan_parts import Parts, Sizes, build_parts, naming_runs
@@ -43,7 +43,6 @@ from coterie.methods.plan import Plan
 from coterie.methods.probes import Probe, all_shares, change_by, one_of, parted, several_passes
 from coterie.methods.run_choice import (
     at_moments,
-    best_first,
     best_moments,
     best_run,
     moment_table,
@@ -114,8 +113,8 @@ class UDC(Clusterer):
         prior: how often each cluster is drawn: "uniform" (paper), shares such as "0.1,0.9" (paper, faces by gender), or
             "learned", which follows what the classifier says of real images from .3 of the iterations on (ours).
         beside: groups of images that look alike as a whole (k-means of the pixels), of which the generator is told and
-            by which the critic judges, so that clusters stand for something else; 0 is none (paper). Some tens find
-            what is small; ours.
+            by which the critic judges, so that clusters stand for something else; 0 is none (paper). 16 is a start;
+            ours.
         augment: "none", or "udc": critic and classifier see random variants of every image ("Ours*" of the paper,
             which does not say how).
         consistency: weight of KL(C(x) || C(T(x))) on real images; needs augment="udc".
@@ -126,7 +125,7 @@ class UDC(Clusterer):
         lr: of Adam, .0001 in the paper.
         every: iterations in a line of metrics.jsonl, "auto" is a hundredth of all, at most 1,000.
         assign: "head", the classifier (paper); "linkage" of what it sees before its last layer; or "auto", whichever
-            cuts least of the weight of the neighbour graph.
+            cuts least of the weight of the neighbour graph. Runs are compared by that answer.
         precision: 32, bf16 or 16 (mixed); the critic stays in full precision.
         cuda_graph: "auto": on a CUDA device, without augment and with precision 32, every iteration is played from a
             graph that was recorded once; "off": never. True and False are taken for the two.
@@ -141,7 +140,7 @@ class UDC(Clusterer):
             the head that the chosen run ends with, where it answers as it was before.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         runs_: a row for each run: seed, the iteration after which it answers, the share of its neighbour graph that it
-            keeps inside its clusters (1 for a single run), figures, whether it drifts away from the images, whether
+            keeps inside its clusters (of several runs), figures, whether it drifts away from the images, whether
             they crowd into few of its clusters, and those of eta, n_noise, noise_scale and class_noise in which the
             runs differ.
         moments_: a row for each run and moment that may answer: the same figures, ranked among the moments of the run.
@@ -241,7 +240,8 @@ class UDC(Clusterer):
             check_whole(name, getattr(self, name))
         check_whole("batch_size", self.batch_size, least=2)
         check_whole("random_state", self.random_state, least=0)
-        check_whole("beside", self.beside, least=0)
+        if self.beside:
+            check_whole("beside", self.beside, least=2, or_else=", or 0 for none")
         for name in ("n_class", "tau", "every", "choose"):
             if getattr(self, name) != "auto":
                 check_whole(name, getattr(self, name), or_else=' or "auto"')
@@ -316,13 +316,13 @@ class UDC(Clusterer):
             parts = self.parts(run, store)
             probe = Probe(store, self.held_out, run.device, parts.groups)
             graphed = self._graphed(run, parts)
-            kept = kept_after(self.iterations, every, plan.stair)
+            of_moments = kept_after(self.iterations, every, plan.stair)
             run.track(moments=[])
             run.check_memory(store, self.batch_size)
             for epoch in run.epochs(-(-self.iterations // every)):
                 if run.at_epoch_start:
                     run.values["iteration"] = epoch * every
-                    if epoch * every in kept:
+                    if epoch * every in of_moments:
                         shares = all_shares(run, parts.slow.answering, self.n_runs, store)
                         run.values["moments"].append(plain(taken(run, parts, store, epoch * every, shares)))
                 iterations = range(epoch * every, min(self.iterations, (epoch + 1) * every))
@@ -348,7 +348,9 @@ class UDC(Clusterer):
             real = as_seen(batch.clean, signed).view(n_critic, self.batch_size, 1, *store.shape)
             draw = parts.draws.take(n_critic, n_class, (self.batch_size, parts.n_noise))
             if parts.groups is not None:
-                draw = draw._replace(groups=groups_of_batches(parts.groups[batch.index].view(n_critic, -1), n_class))
+                draw = draw._replace(
+                    groups=groups_of_batches(parts.groups.of_images[batch.index].view(n_critic, -1), n_class)
+                )
             if graphed is None:
                 parts.sums.add(iterate(parts.players, real, draw, terms, parts.updating(run), change))
             else:
@@ -390,8 +392,7 @@ class UDC(Clusterer):
         rows = run_table(figures, kept, self.seeds(), [iterations[one] for one in chosen])
         self.runs_ = [row | own for row, own in zip(rows, self.own_settings(), strict=True)]
         self.nmi_ = pairwise_nmi(shares.argmax(axis=2))
-        order = [one for one in best_first(figures, kept) if not figures.collapsed[one]]
-        self.alternatives_ = [other + 1 for other in other_features(self.nmi_, order, best)]
+        self.alternatives_ = [other + 1 for other in other_features(self.nmi_, figures, kept, best)]
         self._why_run = because + told_of_moment(best + 1, moment.iteration, self.iterations)
         self._other_shares = {f"run-{i + 1}": shares[:, i] for i in range(self.n_runs) if i != best}
         if moment.iteration < self.iterations:
@@ -402,7 +403,7 @@ class UDC(Clusterer):
     def _kept(self, run: Run, network: Tower, shares: np.ndarray, store: ImageStore) -> np.ndarray:
         """(n_runs,): what each run keeps of the neighbour graph of what its classifier in ``network`` sees."""
         if self.n_runs == 1:
-            return np.ones(1)  # nothing to compare it with
+            return np.full(1, np.nan)  # there is nothing to compare it with
         rows = judged_rows(len(store))
 
         def features_of(i: int) -> np.ndarray:
@@ -428,12 +429,12 @@ class UDC(Clusterer):
         """Everything that is trained, on the device of ``run``, as checkpoints track it."""
         n_noise, noise_scale, class_noise = map(self.of_runs, NOISES)
         numbers = [int(number) for number in n_noise]
-        n_groups = self.beside if self.beside > 1 else 1
+        n_groups = max(1, self.beside)
         sizes = Sizes(
             store.shape, self.n_clusters, numbers, noise_scale, class_noise, self.width, self.critic_heads, self.g_norm,
             n_groups,
         )  # fmt: skip
-        groups = pixel_groups(store, n_groups).to(run.device) if n_groups > 1 else None
+        groups = Groups(pixel_groups(store, n_groups).to(run.device)) if self.beside else None
         rates = (self.lr, (self.ema_generator, self.ema_classifier))
         return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), rates, groups)
 

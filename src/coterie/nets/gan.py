@@ -127,7 +127,7 @@ class Tower(nn.Module):
         """
         b, runs = slopes[0].shape[:2]
         sums = self.head.weight.view(runs, self.n_features, self.n_groups, -1).sum(3)
-        own = sums.movedim(2, 0) if groups is None else (sums @ self._coded(groups, sums.dtype).T).movedim(2, 0)
+        own = sums.sum(2)[None] if groups is None else (sums @ self._coded(groups, sums.dtype).T).movedim(2, 0)
         g: Tensor = own.reshape(-1, runs, *self.end).expand(b, *[-1] * (1 + len(self.end)))
         for layer, slope in zip(reversed(self.layers), reversed(slopes), strict=True):
             g = layer.back(g * slope)  # type: ignore[operator]

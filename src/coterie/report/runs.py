@@ -1,4 +1,4 @@
-"""Several trainings side by side: the figures they were compared by, how alike they group, and what one draws."""
+"""Several trainings side by side: their figures, how alike they group, and what one draws."""
 
 from base64 import b64encode
 from io import BytesIO
