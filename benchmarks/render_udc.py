@@ -169,9 +169,9 @@ def _choice(rows: list[Row]) -> str:
     lines = [
         "## The choice among runs and moments", "",
         "Spearman's correlation over the runs of each criterion with ARI, as the runs end; a dash where one of the\n"
-        "two is constant or was not looked at. `kept`, the share of its neighbour graph that a run keeps inside its\n"
-        "clusters, chooses since November 27; rows without it were chosen by the mean rank. Then the ACC of the head\n"
-        "of the chosen run as it ends, and by `checkpoint=\"auto\"`.", "",
+        "two is constant or was not looked at. `kept` is the share of its neighbour graph that a run keeps inside its\n"
+        "clusters, of rows since November 27. Then the ACC of the head of the chosen run as it ends, and by\n"
+        "`checkpoint=\"auto\"`.", "",
         f"| set | runs | {' | '.join(f'`{name}`' for name in criteria)} | last | auto |",
         f"| --- | ---: |{' ---: |' * (len(criteria) + 2)}",
     ]  # fmt: skip

@@ -59,26 +59,33 @@ def test_the_figures_are_what_their_names_say() -> None:
     np.testing.assert_allclose(found.wasserstein, [0.1, 0.2, 0.3])
 
 
-def test_the_run_that_keeps_most_of_its_graph_answers_and_says_how_much() -> None:
-    ranked = figures(wasserstein=[0.1, 0.3, 0.2])
-    best, because = best_run(ranked, np.array([0.9, 0.991, 0.95]))
+def test_a_run_that_cuts_less_than_half_of_what_others_cut_answers_whatever_the_ranks_say() -> None:
+    ranked, kept = figures(wasserstein=[0.1, 0.3, 0.2]), np.array([0.9, 0.991, 0.95])
+    best, because = best_run(ranked, kept)
     assert best == 1
-    share = "of the neighbour graph of its own features inside clusters"
-    assert because == f"run 2 of 3 keeps 99.1% {share}, more than the others (95.0% at most)"
-    assert best_first(ranked, np.array([0.9, 0.991, 0.95])) == [1, 2, 0]
-    collapsed_one = ranked._replace(collapsed=np.array([False, True, False]))
-    assert best_first(collapsed_one, np.array([0.9, 0.991, 0.95])) == [2, 0, 1]
-    assert best_run(collapsed_one, np.array([0.9, 0.991, 0.95]))[1].endswith("more than the others (90.0% at most)")
+    assert because.startswith("run 2 of 3 cuts 0.9% of the neighbour graph of its own features, less than half of what")
+    assert best_first(ranked, kept) == [1, 0, 2]
+    lost = ranked._replace(collapsed=np.array([False, True, False]))
+    assert best_first(lost, kept) == [0, 2, 1]
+    assert best_run(lost, kept)[1].startswith(
+        "run 1 of 3 has the best mean rank in figures without labels (wasserstein"
+    )
     alone = ranked._replace(collapsed=np.array([True, True, False]))
-    assert best_run(alone, SAME)[1] == f"run 3 of 3 keeps 50.0% {share}, and the others have collapsed"
+    assert best_run(alone, kept)[1].startswith("run 3 of 3 cuts 5.0%")
 
 
-def test_of_runs_that_keep_as_much_the_one_with_the_best_mean_rank_answers() -> None:
+def test_a_run_that_cuts_hardly_less_than_another_does_not_answer_for_it() -> None:
+    assert best_first(figures(wasserstein=[0.1, 0.3, 0.2]), np.array([0.9, 0.94, 0.85])) == [0, 1, 2]
+    assert best_first(figures(wasserstein=[0.1, 0.3, 0.2]), np.ones(3)) == [0, 2, 1]
+
+
+def test_of_runs_that_cut_as_much_the_one_with_the_best_mean_rank_answers() -> None:
     given = figures(wasserstein=[0.3, 0.1, 0.2], agreement=[0.9, 0.8, 0.7], medoid=[0.1, 0.9, 0.5])
     np.testing.assert_allclose(mean_ranks(given), [(3 + 2 + 2 + 1 + 3) / 5, (1 + 2 + 2 + 2 + 1) / 5, 11 / 5])
     best, because = best_run(given, SAME)
     assert best == 1
-    assert because.endswith("inside clusters, as others do, and has the best mean rank of them")
+    assert because.startswith("run 2 of 3 has the best mean rank in figures without labels (wasserstein 0.1, ")
+    assert because.endswith(") and cuts 50.0% of the neighbour graph of its own features")
     rows = run_table(given, np.array([0.7, 0.8, 0.9]), [7, 8, 9], [100, 50, 100])
     assert [row["kept"] for row in rows] == [0.7, 0.8, 0.9]
     assert "kept" not in run_table(given, np.full(3, np.nan), [7, 8, 9], [100, 50, 100])[0]
@@ -170,11 +177,11 @@ def test_runs_that_found_something_else_are_offered_once() -> None:
     assert np.array_equal(nmi, nmi.T)
     none = np.zeros(4, dtype=bool)
     found = Figures(*(np.zeros(4) for _ in CRITERIA), drifting=none, collapsed=none)
-    assert other_features(nmi, found, np.array([0.9, 0.8, 0.7, 0.6]), 0) == [1]
-    assert other_features(nmi, found, np.array([0.9, 0.8, 0.7, 0.6]), 1) == [0]
-    assert other_features(nmi, found, np.array([0.6, 0.7, 0.8, 0.9]), 0) == [3]
+    assert other_features(nmi, found, np.ones(4), 0) == [1]
+    assert other_features(nmi, found, np.ones(4), 1) == [0]
+    assert other_features(nmi, found, np.array([0.9, 0.9, 0.9, 0.99]), 0) == [3]
     lost = found._replace(collapsed=np.array([False, True, False, True]))
-    assert other_features(nmi, lost, np.array([0.9, 0.8, 0.7, 0.6]), 0) == []
+    assert other_features(nmi, lost, np.ones(4), 0) == []
     assert told_of_others([]) == ""
     assert told_of_others([2]) == "; run 2 groups by something else"
     assert told_of_others([2, 4]) == "; runs 2, 4 group by something else"

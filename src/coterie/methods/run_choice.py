@@ -1,7 +1,8 @@
 """Which of several trainings to trust, without labels, and which of them found something else.
 
-The run answers whose clusters keep most of the neighbour graph of what it sees (``run_graphs``). Beside that, and
-where it is equal, five figures of each run are told that need no classes, with its mean rank (udc.md section 10):
+Each run is ranked by five figures that need no classes, and the best mean rank answers (udc.md section 10), among the
+runs that cut little of the neighbour graph of what they see (``run_graphs``): less than twice what the best does. So a
+run that has found groups, of which its graph hardly cuts anything, decides alone, and elsewhere the ranks do:
 
     wasserstein  how far its images are from real ones that it was not trained on; lower is better
     entropy      of the classifier on real images, mean; lower
@@ -23,6 +24,7 @@ import numpy as np
 LOWER, HIGHER = ("wasserstein", "entropy", "marginal"), ("agreement", "medoid")
 CRITERIA = LOWER + HIGHER
 DRIFTS, OF_START = 3.0, 0.25  # a distance that grew to so many times its smallest, and to that share of the first
+DECIDES = 2.0  # times what another run cuts of its graph is a feature found less well, whatever the ranks say
 SAME = 0.8  # normalised mutual information from which on two groupings are of the same feature
 
 
@@ -79,10 +81,11 @@ def mean_ranks(figures: Figures) -> np.ndarray:
 
 
 def best_first(figures: Figures, kept: np.ndarray) -> list[int]:
-    """The r runs, from 0, the best first: by ``kept`` (r,), the share of its neighbour graph that each keeps inside its
-    clusters, equals by mean rank; collapsed ones last.
+    """The r runs, from 0, the best first: those that cut little of their neighbour graph, of which each has ``kept``
+    (r,) inside its clusters, before the others, by mean rank; collapsed ones last.
     """
-    return [int(run) for run in np.lexsort((mean_ranks(figures), -np.round(kept, 6), figures.collapsed))]
+    far = ~_cuts_little(figures, kept)
+    return [int(run) for run in np.lexsort((mean_ranks(figures), far, figures.collapsed))]
 
 
 def best_run(figures: Figures, kept: np.ndarray, choose: int | None = None) -> tuple[int, str]:
@@ -93,13 +96,15 @@ def best_run(figures: Figures, kept: np.ndarray, choose: int | None = None) -> t
     if n == 1:
         return 0, "it is the only run"
     best = best_first(figures, kept)[0]
-    others = [one for one in range(n) if one != best and figures.collapsed[one] <= figures.collapsed[best]]
-    share = f"{kept[best]:.1%} of the neighbour graph of its own features inside clusters"
-    if any(round(kept[one], 6) == round(kept[best], 6) for one in others):
-        return best, f"run {best + 1} of {n} keeps {share}, as others do, and has the best mean rank of them"
-    if not others:
-        return best, f"run {best + 1} of {n} keeps {share}, and the others have collapsed"
-    return best, f"run {best + 1} of {n} keeps {share}, more than the others ({max(kept[others]):.1%} at most)"
+    near = int((_cuts_little(figures, kept) & (figures.collapsed == figures.collapsed[best])).sum())
+    cut = f"{1 - kept[best]:.1%} of the neighbour graph of its own features"
+    if near == 1:
+        return (
+            best,
+            f"run {best + 1} of {n} cuts {cut}, less than half of what any other run does that has not collapsed",
+        )
+    told = ", ".join(f"{name} {getattr(figures, name)[best]:.3g}" for name in CRITERIA)
+    return best, f"run {best + 1} of {n} has the best mean rank in figures without labels ({told}) and cuts {cut}"
 
 
 def moment_ranks(figures: Sequence[Figures]) -> np.ndarray:
@@ -221,6 +226,14 @@ def medoid(labels: np.ndarray) -> np.ndarray:
         return np.ones(1)
     alike: np.ndarray = _pairwise(labels, adjusted_rand_score)
     return (alike.sum(axis=1) - 1) / (runs - 1)
+
+
+def _cuts_little(figures: Figures, kept: np.ndarray) -> np.ndarray:
+    """(r,) bool: who cuts less than twice what the best does of those that have not collapsed, if there are any."""
+    cut = np.round(1 - kept, 6)
+    standing = cut if figures.collapsed.all() else cut[~figures.collapsed]
+    found: np.ndarray = cut <= DECIDES * standing.min()
+    return found
 
 
 def _rows(figures: Figures, ranks: np.ndarray) -> list[dict[str, Any]]:

@@ -87,8 +87,7 @@ class UDC(Clusterer):
         iterations: N, updates of the generator; 900,000 in the paper (30,000 on ORL).
         n_runs: trainings with seeds of their own, all at once and on the same batches of real images; the paper takes
             ten.
-        choose: the run that answers, 1 to n_runs, or "auto": the one whose clusters keep most of the neighbour graph of
-            what it sees, without labels.
+        choose: the run that answers, 1 to n_runs, or "auto": the best in figures that need no labels.
         checkpoint: "last": runs answer as they are at the end (paper); "auto": each as it was at one of at most five
             moments of the second half, the best in figures that need no labels.
         batch_size: n, not stated in the paper, 100 (code).
