@@ -16,6 +16,8 @@ from jule_plots import GREY, STYLE, _svg
 from matplotlib.figure import Figure
 from study_rows import origins, read_rows
 
+from coterie.evidence.studies import UDC_SETTINGS
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs/results/udc"
 PAGE = ROOT / "docs/results/udc.md"
@@ -110,7 +112,7 @@ def _settings(parameters: Row) -> str:
         "tau",
         "lr",
     )
-    unsaid = {"noise_scale": 1.0, "class_noise": 0.0, "beside": 0, "gamma": 1.2}  # of the paper, as most rows have them
+    unsaid = UDC_SETTINGS | {"gamma": 1.2}  # of the paper, as most rows have them
     told = [name for name in names if parameters.get(name, unsaid.get(name)) != unsaid.get(name)]
     return ", ".join(f"{name} {parameters[name]}" for name in told)
 

@@ -13,7 +13,7 @@ from coterie.methods import udc as module
 from coterie.methods.adversaries import codes
 from coterie.methods.beside import AT_ONCE, groups_of_batches, pixel_groups
 from coterie.metrics import nmi
-from methods.udc_runs import IMAGES, assert_same, train
+from methods.udc_runs import IMAGES, assert_same, fail_once, train
 
 MARKS = (25, 128, 230)
 
@@ -103,16 +103,7 @@ def test_an_iteration_has_the_groups_of_its_own_real_images(monkeypatch: pytest.
 
 def test_a_training_that_goes_on_has_the_groups_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     straight = train(None, beside=3)
-    done, iterate = 0, module.iterate
-
-    def fail_once(*given: Any) -> Any:
-        nonlocal done
-        done += 1
-        if done == 4:
-            raise MemoryError
-        return iterate(*given)
-
-    monkeypatch.setattr(module, "iterate", fail_once)
+    fail_once(monkeypatch, at=4)
     with pytest.raises(MemoryError):
         train(tmp_path, 0.0, beside=3)
     monkeypatch.setattr(module, "pixel_groups", lambda store, _: torch.zeros(len(store), dtype=torch.int64))

@@ -37,6 +37,7 @@ def test_a_folder_becomes_a_run_with_the_answers_of_every_run(finished: tuple[Pa
     assert about["method"] == "udc"
     assert about["config"]["n_runs"] == 2
     assert about["answers"]["chosen"] == "head"
+    assert "of 2 has the best mean rank" in about["answers"]["because"]
     assert "of the neighbour graph of its own features" in about["answers"]["because"]
     assert all("accuracy" in answer["scores"] for answer in about["answers"]["answers"])
     assert [row["run"] for row in about["answers"]["runs"]] == [1, 2]

@@ -13,7 +13,7 @@ from coterie.errors import ConfigError, TrainingStopped
 from coterie.methods import udc as module
 from coterie.methods.udc import UDC
 from methods.saving import EVERY_BATCH
-from methods.udc_runs import EVERYTHING, assert_same, train
+from methods.udc_runs import EVERYTHING, assert_same, fail_once, train
 
 TESTS = Path(__file__).parents[1]
 
@@ -57,16 +57,7 @@ def test_a_stop_resumes_to_the_same_bits(
 def test_an_error_in_the_middle_resumes_from_the_last_checkpoint(
     straight: UDC, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done, iterate = 0, module.iterate
-
-    def fail_once(*given: Any) -> Any:
-        nonlocal done
-        done += 1
-        if done == 4:
-            raise MemoryError
-        return iterate(*given)
-
-    monkeypatch.setattr(module, "iterate", fail_once)
+    fail_once(monkeypatch, at=4)
     with pytest.raises(MemoryError):
         train(tmp_path, 0.0, **EVERYTHING)
     assert_same(train(tmp_path, 0.0, **EVERYTHING), straight)

@@ -11,9 +11,9 @@ import numpy as np
 
 from coterie.graphs.grouping import LinkageSettings
 from coterie.methods.answers import Answer, head_answer, kept_inside, linkage_answer
+from coterie.methods.settled import LINKAGE
 
 JUDGED = 10_000  # images, evenly spread, that runs are compared on
-LINKAGE = "linkage"
 
 
 def judged_rows(n: int) -> slice:
