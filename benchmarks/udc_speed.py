@@ -28,7 +28,8 @@ from study_rows import keep, read_rows
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from coterie.methods.adversaries import Players, RunDraws, Terms, iterate
+from coterie.methods.adversaries import Players, Terms, iterate
+from coterie.methods.draws import RunDraws
 from coterie.methods.graphed import WARM_UP, GraphedIterations
 from coterie.nets import stacked
 from coterie.nets.gan import Generator, Tower, stages

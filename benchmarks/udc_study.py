@@ -48,6 +48,12 @@ def labels_of_runs(model: UDC) -> list[np.ndarray]:
     return [model.answers_[name].labels for name in names]
 
 
+def linkages_of_runs(model: UDC) -> list[np.ndarray]:
+    """(n,) of each run, in their order; none of more images than runs are compared on."""
+    names = ["linkage" if i + 1 == model.chosen_run_ else f"linkage-of-run-{i + 1}" for i in range(model.n_runs)]
+    return [model.answers_[name].labels for name in names] if all(name in model.answers_ for name in names) else []
+
+
 def fitted(model: UDC, images: np.ndarray, checkpoint: str) -> tuple[UDC, list[str]]:
     """A model like ``model`` with its runs at ``checkpoint``, and the warnings of its fit."""
     own = UDC(**{**model.get_params(), "checkpoint": checkpoint})
@@ -71,6 +77,7 @@ def told(model: UDC, classes: np.ndarray) -> dict[str, Any]:
         "spread": {score: spread([run[score] for run in runs]) for score in runs[0]},
         "chosen_run": model.chosen_run_, "chosen": runs[model.chosen_run_ - 1],
         "linkage": scored(classes, model.answers_["linkage"].labels),
+        "linkages": [scored(classes, labels) for labels in linkages_of_runs(model)],
         "runs": [row | run for row, run in zip(model.runs_, runs, strict=True)],
         "alternatives": model.alternatives_, "pairwise_nmi": np.round(model.nmi_, 4).tolist(),
         "correlation_with_ari": {key: None if np.isnan(value) else round(value, 3) for key, value in found.items()},

@@ -118,6 +118,35 @@ def test_a_parquet_file_has_the_columns_of_the_table(coterie: Command, run: Path
     assert table["confidence"] == pytest.approx([float(line[2]) for line in lines])
 
 
+@pytest.fixture
+def with_answers(own_run: Path) -> Path:
+    """A run whose answer "run-2" puts every other image into group 1."""
+    np.savez(own_run / "answers.npz", **{"head": np.zeros(60, np.int64), "run-2": np.arange(60) % 2})
+    return own_run
+
+
+def test_another_answer_of_a_run_is_handed_over_by_its_name(coterie: Command, with_answers: Path) -> None:
+    done = coterie("export", "run", "--to", "csv", "--answer", "run-2")
+    assert done.code == 0, done.err
+    header, *lines = rows(Path("run-export.csv"))
+    assert header == ["path", "label"]  # whose confidence no run folder keeps
+    names = [line[0] for line in rows(with_answers / "assignments.csv")[1:]]
+    assert lines == [[name, str(i % 2)] for i, name in enumerate(names)]
+    assert coterie("export", "run", "--to", "folders", "--answer", "run-2").code == 0
+    assert [len(list(Path(f"run-export/group-0{label}").iterdir())) for label in (0, 1)] == [30, 30]
+
+
+def test_an_answer_that_a_run_has_not_is_refused_with_those_that_it_has(coterie: Command, with_answers: Path) -> None:
+    done = coterie("export", "run", "--to", "csv", "--answer", "run-3")
+    assert (done.code, done.error) == (2, "run has no answer 'run-3'; its answers are head, run-2")
+    (with_answers / "answers.npz").unlink()
+    done = coterie("export", "run", "--to", "csv", "--answer", "head")
+    assert (done.code, done.error) == (
+        2, "run has no answer 'head'; it has a single answer, so leave --answer out",
+    )  # fmt: skip
+    assert not Path("run-export.csv").exists()
+
+
 @pytest.mark.parametrize("to", ["folders", "csv", "parquet"])
 def test_nothing_that_exists_is_replaced(coterie: Command, run: Path, to: str) -> None:
     for target in (Path("file"), Path("folder/file")):

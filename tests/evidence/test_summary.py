@@ -48,7 +48,7 @@ def test_each_answer_is_summed_up_and_so_is_what_the_runs_chose() -> None:
 
 def test_the_trainings_of_all_runs_are_summed_up_and_shown_together() -> None:
     one = {"head": 0.9, "linkage": 1.0, "run-1": 0.3, "run-3": 0.6}
-    other = {"head": 0.5, "linkage": 0.5, "run-2": 0.7, "run-3": 0.1, "last": 0.0}
+    other = {"head": 0.5, "linkage": 0.5, "run-2": 0.7, "run-3": 0.1, "last": 0.0, "linkage-of-run-2": 0.9}
     summary = summarise(recipe(), [record(0, "head", **one), record(1, "head", **other)])
     assert summary["each_training"] == {
         "n": 6, "acc": spread([0.9, 0.3, 0.6, 0.5, 0.7, 0.1]), "nmi": spread([0.45, 0.15, 0.3, 0.25, 0.35, 0.05]),

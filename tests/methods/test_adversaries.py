@@ -9,7 +9,8 @@ from torch import Tensor
 
 from coterie.images.augment import Augmentation
 from coterie.images.presets import preset
-from coterie.methods.adversaries import FIGURES, Draw, FigureSums, Players, RunDraws, Terms, iterate
+from coterie.methods.adversaries import FIGURES, FigureSums, Players, Terms, iterate
+from coterie.methods.draws import Draw, RunDraws
 from coterie.methods.probes import change_by
 from coterie.nets.gan import Generator, Tower
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from coterie.errors import ConfigError
-from coterie.methods.adversaries import RunDraws
 from coterie.methods.cluster_prior import LEAST, RATE, drawn_clusters, followed, shares_of
+from coterie.methods.draws import RunDraws
 
 
 @pytest.mark.parametrize(

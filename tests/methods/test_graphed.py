@@ -8,7 +8,8 @@ from torch import Tensor
 
 from coterie.errors import SlowPathWarning, TrainingError
 from coterie.methods import graphed as module
-from coterie.methods.adversaries import CLASSIFIER, CRITIC, GENERATOR, Draw, Players, RunDraws, Terms, iterate
+from coterie.methods.adversaries import CLASSIFIER, CRITIC, GENERATOR, Players, Terms, iterate
+from coterie.methods.draws import Draw, RunDraws
 from coterie.methods.graphed import WARM_UP, GraphedIterations, StaticIteration
 from coterie.methods.udc import UDC
 from coterie.nets.gan import Generator, Tower

@@ -18,14 +18,11 @@ from coterie.methods.run_choice import (
     figures_of,
     mean_ranks,
     moment_ranks,
-    moment_table,
     other_features,
     pairwise_nmi,
-    run_table,
     spread,
-    told_of_moment,
-    told_of_others,
 )
+from coterie.methods.run_tables import moment_table, run_table, told_of_moment, told_of_others
 
 
 def sure(labels: np.ndarray, k: int = 2, share: float = 0.98) -> np.ndarray:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from coterie.methods.run_graphs import JUDGED, judged_rows, kept_by_runs
+from coterie.methods.run_graphs import JUDGED, answers_of_run, drawn_for, judged, judged_alone, judged_rows
+from coterie.metrics import accuracy
 
 
 def blobs(seed: int, between: float) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +22,7 @@ def shares_of(labels: np.ndarray) -> np.ndarray:
 def test_a_run_whose_features_have_groups_keeps_more_than_one_whose_features_have_none(assign: str) -> None:
     (apart, classes), (cloud, _) = blobs(0, 12.0), blobs(1, 0.0)
     shares = np.stack([shares_of(classes), shares_of(classes)], axis=1)
-    kept = kept_by_runs([apart, cloud].__getitem__, shares, 3, assign)
+    kept = judged([apart, cloud].__getitem__, shares, 3, assign).kept
     assert kept[0] == pytest.approx(1)
     assert kept[1] < 0.9
 
@@ -30,15 +31,49 @@ def test_a_line_keeps_nearly_all_whatever_it_is_cut_into() -> None:
     """Why what is kept is no proof of groups (docs/methods/udc.md, section 2): in one dimension any cut is cheap."""
     line = np.linspace(0, 1, 600, dtype=np.float32)[:, None] * np.ones((1, 4), np.float32)
     shares = shares_of(np.arange(600) // 200)[:, None]
-    assert kept_by_runs(lambda _: line, shares, 3, "auto")[0] > 0.99
+    assert judged(lambda _: line, shares, 3, "auto").kept[0] > 0.99
 
 
 def test_groups_that_a_head_cuts_through_count_where_the_linkage_may_answer() -> None:
     apart, classes = blobs(0, 12.0)
     shares = shares_of(np.random.default_rng(0).permutation(classes))[:, None]
-    kept = {assign: kept_by_runs(lambda _: apart, shares, 3, assign)[0] for assign in ("head", "linkage", "auto")}
-    assert kept["auto"] == kept["linkage"] == pytest.approx(1)
-    assert kept["head"] < 0.5
+    found = {assign: judged(lambda _: apart, shares, 3, assign) for assign in ("head", "linkage", "auto")}
+    assert found["auto"].kept == found["linkage"].kept == pytest.approx(1)
+    assert found["head"].kept < 0.5
+    assert [own.by[0] for own in found.values()] == ["head", "linkage", "linkage"]
+    assert accuracy(classes, found["auto"].labels[:, 0]) == 1
+    assert accuracy(classes, found["head"].labels[:, 0]) < 0.5
+
+
+def test_the_answer_that_counts_is_the_first_of_a_run() -> None:
+    apart, classes = blobs(0, 12.0)
+    shares = np.stack([shares_of(classes), shares_of(np.random.default_rng(0).permutation(classes))], axis=1)
+    found = judged(lambda _: apart, shares, 3, "auto")
+    assert list(answers_of_run(0, shares[:, 0], found)) == ["run-1", "linkage-of-run-1"]  # equal: the head's
+    second = answers_of_run(1, shares[:, 1], found)
+    assert list(second) == ["linkage-of-run-2", "run-2"]
+    assert accuracy(classes, second["linkage-of-run-2"].labels) == 1
+
+
+def test_a_linkage_of_some_images_is_no_answer_for_all() -> None:
+    apart, classes = blobs(0, 12.0)
+    shares = shares_of(classes)
+    found = judged(lambda _: apart[::2], shares[::2, None], 3, "auto")
+    assert list(answers_of_run(0, shares, found)) == ["run-1"]
+
+
+def test_a_run_alone_makes_no_graph() -> None:
+    classes = np.arange(12) % 3
+    alone = judged_alone(shares_of(classes)[:, None])
+    assert np.isnan(alone.kept).all()
+    assert accuracy(classes, alone.labels[:, 0]) == 1
+
+
+def test_what_is_drawn_for_a_group_is_of_the_cluster_that_most_of_it_is_in() -> None:
+    samples = np.arange(3, dtype=np.uint8)[:, None, None, None, None] * np.ones((3, 2, 1, 4, 4), np.uint8)
+    preferred = np.array([2, 2, 0, 0, 0, 1, 1, 2])
+    labels = np.array([0, 0, 0, 1, 1, 1, 2, 2])  # of 0 most are in cluster 2, of 1 in 0, of 2 one each in 1 and 2
+    assert drawn_for(labels, samples, shares_of(preferred))[:, 0, 0, 0, 0].tolist() == [2, 0, 1]
 
 
 def test_runs_are_compared_on_ten_thousand_images_at_most() -> None:

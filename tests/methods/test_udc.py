@@ -12,8 +12,9 @@ import coterie
 from coterie.errors import ConfigError, DivergenceWarning, TrainingError
 from coterie.methods import METHODS, gan_parts
 from coterie.methods import udc as module
-from coterie.methods.adversaries import RunDraws
+from coterie.methods.draws import RunDraws
 from coterie.methods.udc import NEXT_SEED, UDC
+from coterie.metrics import nmi
 from coterie.training.run import Run
 from methods.patterns import K, patterns
 from methods.udc_runs import EVERYTHING, IMAGES, SETTINGS, train
@@ -29,8 +30,8 @@ def test_the_method_is_known_by_its_name() -> None:
 
 
 def test_a_fit_answers_with_the_head_of_one_run_and_keeps_the_others(model: UDC) -> None:
-    others = [f"run-{i}" for i in (1, 2) if i != model.chosen_run_]
-    assert set(model.answers_) == {"head", "linkage", *others}
+    other = 3 - model.chosen_run_
+    assert set(model.answers_) == {"head", "linkage", f"run-{other}", f"linkage-of-run-{other}"}
     for labels, confidence in model.answers_.values():
         assert labels.shape == confidence.shape == (len(IMAGES),)
         assert (labels.dtype, confidence.dtype) == (np.int64, np.float32)
@@ -61,6 +62,26 @@ def test_the_runs_are_told_with_their_seeds_and_figures(model: UDC) -> None:
     assert model.chosen_run_ == (1 if better else 2)
     np.testing.assert_allclose(np.diag(model.nmi_), 1)
     assert set(model.alternatives_) <= {1, 2} - {model.chosen_run_}
+
+
+@pytest.mark.parametrize("assign", ["head", "linkage"])
+def test_runs_are_alike_and_drawn_by_the_answer_that_counts(assign: str) -> None:
+    model = train(None, assign=assign)
+    other = 3 - model.chosen_run_
+    name = f"run-{other}" if assign == "head" else f"linkage-of-run-{other}"
+    labels = model.answers_[name].labels
+    assert model.nmi_[0, 1] == pytest.approx(nmi(model.labels_, labels, "arithmetic"))
+    assert list(model.alternative_samples_) == [name] * len(model.alternatives_)
+    for samples in model.alternative_samples_.values():
+        assert samples.shape == (labels.max() + 1, 8, 1, 12, 12)
+
+
+def test_the_linkages_of_other_runs_are_those_that_they_would_answer_with() -> None:
+    model = train(None, assign="linkage")
+    other = 3 - model.chosen_run_
+    assert np.array_equal(
+        train(None, assign="linkage", choose=other).labels_, model.answers_[f"linkage-of-run-{other}"].labels
+    )
 
 
 def test_noise_is_not_made_of_the_numbers_that_the_weights_were(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,8 +31,9 @@ def test_a_folder_becomes_a_run_with_the_answers_of_every_run(finished: tuple[Pa
     }
     assert not (run / "training").exists()
     with np.load(run / "answers.npz", allow_pickle=False) as answers:
-        assert len(answers.files) == 3
         assert {"head", "linkage"} < set(answers.files)
+        other = next(name for name in answers.files if name.startswith("run-"))
+        assert set(answers.files) == {"head", "linkage", other, f"linkage-of-{other}"}
     about = info(run)
     assert about["method"] == "udc"
     assert about["config"]["n_runs"] == 2
@@ -84,6 +85,19 @@ def test_the_page_has_the_curves_of_the_training(finished: tuple[Path, Done]) ->
     assert "The runs side by side" in page
     assert "What it generates" in page
     assert "6 updates of the one that makes them" in page
+
+
+def test_the_groups_of_the_answer_and_of_alternatives_are_pictured(finished: tuple[Path, Done]) -> None:
+    run = RunFolder.open(finished[0])
+    told = run.info["answers"]
+    assert list(run.groupings) == ["head", *(f"run-{number}" for number in told["alternatives"])]
+    assert run.answers is not None
+    for name, own in run.groupings.items():
+        sizes = np.bincount(run.answers[name])
+        assert own.counts.tolist() == np.minimum(sizes, 8).tolist()
+        assert len(own.drawn) == len(own.apart) == len(sizes)
+    assert run.samples is not None
+    assert np.array_equal(run.groupings["head"].drawn, run.samples)
 
 
 def test_the_run_places_new_images(finished: tuple[Path, Done], photos: Path, coterie: Command) -> None:

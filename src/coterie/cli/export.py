@@ -12,9 +12,11 @@ import typer
 from coterie.cli.options import RunArgument
 from coterie.cli.targets import refuse_inside
 from coterie.cli.terminal import note, say
-from coterie.errors import OutputError, SourceError
+from coterie.errors import ConfigError, OutputError, SourceError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from coterie.files.run_folder import RunFolder
 
 
@@ -33,6 +35,9 @@ def export(
         Path | None, typer.Option(help="Where to; RUN-export[.csv|.parquet] beside you when absent.")
     ] = None,
     copy: Annotated[bool, typer.Option("--copy", help="folders: copy the files instead of linking to them.")] = False,
+    answer: Annotated[
+        str | None, typer.Option(help="Of a method that comes to several answers, the one to hand over, by its name.")
+    ] = None,
 ) -> None:
     """Hand the groups of RUN over: folders of links (or copies), a CSV, or a Parquet file."""
     from coterie.files.run_folder import RunFolder
@@ -42,44 +47,55 @@ def export(
     target = out or Path(name if to is Target.FOLDERS else f"{name}.{to}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise OutputError(f"{target} exists; give another --out")
+    labels = folder.labels if answer is None else labels_of(folder, answer)
     if to is Target.FOLDERS:
-        n_written, n_missing = write_folders(folder, target, copy=copy)
+        n_written, n_missing = write_folders(folder, labels, target, copy=copy)
         if n_missing:
             note(f"note: {n_missing:,} originals are no longer where they were and were left out")
     else:
-        n_written = write_table(folder, target, to)
+        n_written = write_table(folder, labels, target, to)
     say(f"exported {n_written:,} images to {target}")
 
 
-def write_table(folder: "RunFolder", target: Path, to: Target) -> int:
-    """One row per image: path, label, confidence."""
+def labels_of(folder: "RunFolder", answer: str) -> "np.ndarray":
+    """(n,) int64: the groups of an answer by its name; ConfigError where the run has none of that name."""
+    answers = folder.answers or {}
+    if answer not in answers:
+        known = f"its answers are {', '.join(answers)}" if answers else "it has a single answer, so leave --answer out"
+        raise ConfigError(f"{folder.path} has no answer {answer!r}; {known}")
+    return answers[answer]
+
+
+def write_table(folder: "RunFolder", labels: "np.ndarray", target: Path, to: Target) -> int:
+    """One row per image: path, label, and, of the groups that the run chose, confidence."""
     from coterie.files.csv_files import write_csv
     from coterie.files.escape import escape_name
     from coterie.files.folders import make_folder
     from coterie.files.tables import write_parquet
 
     make_folder(target.parent)
-    names = [escape_name(name) for name in folder.names]
+    columns: dict[str, Any] = {"path": [escape_name(name) for name in folder.names], "label": labels}
+    if labels is folder.labels:  # run folders keep it of no other
+        shares = folder.confidence
+        columns["confidence"] = shares if to is Target.PARQUET else [f"{share:.4f}" for share in shares]
     if to is Target.PARQUET:
-        columns: dict[str, Any] = {"path": names, "label": folder.labels, "confidence": folder.confidence}
         write_parquet(target, columns)
     else:
-        rows = zip(names, folder.labels.tolist(), folder.confidence.tolist(), strict=True)
-        write_csv(target, ["path", "label", "confidence"], ([n, label, f"{c:.4f}"] for n, label, c in rows))
-    return len(names)
+        write_csv(target, list(columns), zip(*columns.values(), strict=True))
+    return len(labels)
 
 
-def write_folders(folder: "RunFolder", target: Path, *, copy: bool) -> tuple[int, int]:
+def write_folders(folder: "RunFolder", labels: "np.ndarray", target: Path, *, copy: bool) -> tuple[int, int]:
     """(images written, originals missing): ``target``/group-00/..., a link or copy of each original, largest group
     first.
     """
     source = originals(folder)
     refuse_inside(target, str(source))
     paths = original_paths(source)
-    digits = max(2, len(str(int(folder.labels.max()))))
+    digits = max(2, len(str(int(labels.max()))))
     used: Counter[Path] = Counter()
     n_written, n_missing = 0, 0
-    for name, label in zip(folder.names, folder.labels.tolist(), strict=True):
+    for name, label in zip(folder.names, labels.tolist(), strict=True):
         original = paths.get(name)
         if original is None or not original.is_file():
             n_missing += 1

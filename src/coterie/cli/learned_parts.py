@@ -1,4 +1,6 @@
-"""The parts of a run folder that a deep method adds: answers, figures of the training, snapshots, where it looked."""
+"""The parts of a run folder that a deep method adds: answers, figures of the training, snapshots, where it looked, and
+pictures of what it groups by.
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,14 +10,19 @@ from typing import Any
 import numpy as np
 
 from coterie.files.atomic import write_npz, write_text
+from coterie.files.groupings import GroupPictures, write_groupings
 from coterie.files.snapshots import write_snapshots
+from coterie.images.contrast import set_apart
+from coterie.images.store import ImageStore
 from coterie.metrics import agreement
 
-FILES = ("answers.npz", "metrics.jsonl", "snapshots.npz", "attention.npz", "samples.npz")
+FILES = ("answers.npz", "metrics.jsonl", "snapshots.npz", "attention.npz", "samples.npz", "groupings.npz")
+MOST_ALTERNATIVES = 4  # of which pictures are kept
+N_PICTURED = 8  # images of a group
 
 
-def write_learned_parts(folder: Path, model: Any) -> None:
-    """Writes what the fitted ``model`` has of them into ``folder``; nothing for a method that does not train."""
+def write_learned_parts(folder: Path, model: Any, store: ImageStore) -> None:
+    """Writes what ``model``, fitted on ``store``, has of them into ``folder``; nothing for one that does not train."""
     if answers := getattr(model, "answers_", None):
         labels = {name: np.asarray(answer.labels, dtype=np.int64) for name, answer in answers.items()}
         write_npz(folder / "answers.npz", **labels)
@@ -27,6 +34,7 @@ def write_learned_parts(folder: Path, model: Any) -> None:
         write_npz(folder / "attention.npz", **looks._asdict())
     if (samples := getattr(model, "samples_", None)) is not None:
         write_npz(folder / "samples.npz", samples=samples)
+        write_groupings(folder / "groupings.npz", _groupings(model, store))
 
 
 def answers_info(model: Any) -> dict[str, Any]:
@@ -56,6 +64,27 @@ def with_scores(answers: Mapping[str, Any], scores: Mapping[str, dict[str, Any]]
     """The entry ``answers`` of run.json with the ``scores`` of each answer, by its name."""
     rows = [row | {"scores": scores[row["name"]]} for row in answers["answers"]]
     return {**answers, "answers": rows}
+
+
+def _groupings(model: Any, store: ImageStore) -> dict[str, GroupPictures]:
+    """The pictures of the answer of ``model``, and of the first four that it offers instead."""
+    alternatives = list(getattr(model, "alternative_samples_", {}).items())[:MOST_ALTERNATIVES]
+    drawn = {model.assigned_: model.samples_, **dict(alternatives)}
+    return {name: _pictures(model.answers_[name], samples, store) for name, samples in drawn.items()}
+
+
+def _pictures(answer: Any, drawn: np.ndarray, store: ImageStore) -> GroupPictures:
+    apart, strength = set_apart(store.images, answer.labels)
+    rows, counts = _surest(answer)
+    return GroupPictures(apart, strength, np.asarray(store.images[rows]), counts, drawn)
+
+
+def _surest(answer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of up to 8 images of each group with the highest confidence, group by group, and how many of each."""
+    order = np.lexsort((-answer.confidence, answer.labels))
+    sizes = np.bincount(answer.labels)
+    counts, starts = np.minimum(sizes, N_PICTURED), np.cumsum(sizes) - sizes
+    return np.concatenate([order[a : a + m] for a, m in zip(starts, counts, strict=True)]), counts
 
 
 def _answer(name: str, labels: np.ndarray, chosen: np.ndarray) -> dict[str, Any]:

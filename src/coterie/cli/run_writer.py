@@ -56,7 +56,7 @@ class RunWriter:
         with self.stage("write tables and model"):
             self._write_tables(store, model)
             self._write_arrays(model)
-            write_learned_parts(self.folder, model)
+            write_learned_parts(self.folder, model, store)
             model.save(self.folder / "model")
         with self.stage("map"):
             self._write_map(model.embedding_, job.map, job.seed)

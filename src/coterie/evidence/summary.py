@@ -11,7 +11,8 @@ from coterie.errors import ConfigError
 from coterie.evidence.recipe import SCORES, Recipe
 
 FORMAT, FORMAT_VERSION = "coterie reproduction", 1
-CHOSEN_RUN, OTHER_RUN = "head", "run-"  # how an answer begins that is one of several trainings
+# How an answer begins that is one of several trainings, and what another of them makes of its linkage.
+CHOSEN_RUN, OTHER_RUN, OTHER_LINKAGE = "head", "run-", "linkage-of-run-"
 DIGITS = 6  # after the point, in the summary; a seed's record has all of them
 
 Record = Mapping[str, Any]
@@ -87,7 +88,7 @@ def table(summary: Mapping[str, Any]) -> list[list[str]]:
     if len(chosen) > 1:
         lines += _lines("selected *", summary["selected"])
     for name, spreads in summary["answers"].items():
-        if not name.startswith(OTHER_RUN):
+        if not name.startswith((OTHER_RUN, OTHER_LINKAGE)):
             lines += _lines(f"{name} *" if chosen == [name] else name, spreads)
     return lines + (_lines("each training", summary["each_training"]) if "each_training" in summary else [])
 

@@ -11,6 +11,7 @@ import numpy as np
 from coterie.errors import RunFolderError, SourceError
 from coterie.files.csv_files import read_csv
 from coterie.files.escape import unescape_name
+from coterie.files.groupings import GroupPictures, read_groupings
 from coterie.files.model_file import release
 from coterie.files.snapshots import Snapshot, read_snapshots
 
@@ -178,6 +179,19 @@ class RunFolder:
         if images.ndim != 5 or images.dtype != np.uint8 or len(images) < k or images.shape[2] not in (1, 3):
             raise RunFolderError(f"{path} does not hold images of the {k} clusters; run the same command again.")
         return images[:k]
+
+    @cached_property
+    def groupings(self) -> dict[str, GroupPictures]:
+        """Pictures of what the answers group by, by name: the chosen one's and those of alternatives; empty for a
+        method that keeps none.
+        """
+        path = self.path / "groupings.npz"
+        if not path.exists():
+            return {}
+        try:
+            return read_groupings(path)
+        except Exception as error:  # as for every archive
+            raise _damaged(path, error) from error
 
     @cached_property
     def thumbnails(self) -> Thumbnails | None:

@@ -126,36 +126,6 @@ def at_moments(figures: Sequence[Figures], chosen: Sequence[int], labels: np.nda
     return own._replace(medoid=medoid(labels))  # the runs now meet at other moments than they did
 
 
-def run_table(
-    figures: Figures, kept: np.ndarray, seeds: Sequence[int], iterations: Sequence[int]
-) -> list[dict[str, Any]]:
-    """A row for each run: its number from 1, its seed, after which of ``iterations`` it answers, what it ``kept`` (r,)
-    of its graph where that is a number, figures, mean rank.
-    """
-    rows = zip(seeds, iterations, kept, _rows(figures, mean_ranks(figures)), strict=True)
-    return [
-        {"run": i + 1, "seed": int(seed), "iteration": at, **({} if np.isnan(own) else {"kept": float(own)}), **row}
-        for i, (seed, at, own, row) in enumerate(rows)
-    ]
-
-
-def moment_table(figures: Sequence[Figures], iterations: Sequence[int]) -> list[dict[str, Any]]:
-    """A row for each moment of each run: ``iterations`` until then, figures, mean rank among its run's moments."""
-    of_moments = zip(iterations, figures, moment_ranks(figures), strict=True)
-    return [
-        {"run": i + 1, "iteration": at, **row}
-        for at, then, ranks in of_moments
-        for i, row in enumerate(_rows(then, ranks))
-    ]
-
-
-def told_of_moment(run: int, iteration: int, iterations: int) -> str:
-    """The end of a sentence when ``run`` answers as it was after ``iteration`` of ``iterations``, if not the last."""
-    if iteration == iterations:
-        return ""
-    return f"; run {run} answers as it was after iteration {iteration:,} of {iterations:,}, the best of its moments"
-
-
 def pairwise_nmi(labels: np.ndarray) -> np.ndarray:
     """(r, r): normalised mutual information (arithmetic) of the groupings ``labels`` (n, r)."""
     from sklearn.metrics import normalized_mutual_info_score
@@ -172,14 +142,6 @@ def other_features(nmi: np.ndarray, figures: Figures, kept: np.ndarray, chosen: 
         if not figures.collapsed[run] and all(nmi[run, one] < SAME for one in found):
             found.append(run)
     return found[1:]
-
-
-def told_of_others(others: Sequence[int]) -> str:
-    """The end of a sentence about the runs ``others``, counted from 1."""
-    if not others:
-        return ""
-    runs = f"run {others[0]} groups" if len(others) == 1 else f"runs {', '.join(map(str, others))} group"
-    return f"; {runs} by something else"
 
 
 def drifts(distances: np.ndarray) -> np.ndarray:
@@ -234,14 +196,6 @@ def _cuts_little(figures: Figures, kept: np.ndarray) -> np.ndarray:
     standing = cut if figures.collapsed.all() else cut[~figures.collapsed]
     found: np.ndarray = cut <= DECIDES * standing.min()
     return found
-
-
-def _rows(figures: Figures, ranks: np.ndarray) -> list[dict[str, Any]]:
-    return [
-        {**{name: float(getattr(figures, name)[i]) for name in CRITERIA},
-         "drifting": bool(figures.drifting[i]), "collapsed": bool(figures.collapsed[i]), "mean_rank": float(rank)}
-        for i, rank in enumerate(ranks)
-    ]  # fmt: skip
 
 
 def _effective(shares: np.ndarray) -> np.ndarray:

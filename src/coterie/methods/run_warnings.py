@@ -6,7 +6,7 @@ from typing import Any
 
 from coterie.errors import ClusterCountWarning, CollapseWarning, DivergenceWarning
 
-Table = Sequence[Mapping[str, Any]]  # of ``run_choice.run_table``
+Table = Sequence[Mapping[str, Any]]  # of ``run_tables.run_table``
 
 
 def warn_of_drift(runs: Table) -> None:

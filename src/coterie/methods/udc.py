@@ -32,7 +32,7 @@ from coterie.images.presets import preset
 from coterie.images.store import ImageStore
 from coterie.images.trained import TrainedNetwork, build_network
 from coterie.methods.adversaries import Change, Terms, iterate
-from coterie.methods.answers import head_answer, most_common
+from coterie.methods.answers import head_answer
 from coterie.methods.beside import Groups, groups_of_batches, pixel_groups
 from coterie.methods.cluster_prior import LEARNED, Prior, shares_of
 from coterie.methods.each_run import OneOrSeveral, check_each, dealt, numbers_of
@@ -45,14 +45,11 @@ from coterie.methods.run_choice import (
     at_moments,
     best_moments,
     best_run,
-    moment_table,
     other_features,
     pairwise_nmi,
-    run_table,
-    told_of_moment,
-    told_of_others,
 )
-from coterie.methods.run_graphs import judged_rows, kept_by_runs
+from coterie.methods.run_graphs import Judged, answers_of_run, drawn_for, judged, judged_alone, judged_rows
+from coterie.methods.run_tables import moment_table, run_table, told_of_moment, told_of_others
 from coterie.methods.run_warnings import warn_of_collapse, warn_of_drift
 from coterie.methods.runs import embed, run_of
 from coterie.methods.settled import memberships_by_embedding, restore_settled, settle, settled_tensors
@@ -135,8 +132,9 @@ class UDC(Clusterer):
         tensorboard: write the figures for TensorBoard too.
 
     Attributes:
-        answers_: "head" and "linkage" of the chosen run, the heads of the others as "run-1", "run-2", ..., and "last",
-            the head that the chosen run ends with, where it answers as it was before.
+        answers_: "head" and "linkage" of the chosen run; of the others the heads as "run-1", "run-2", ... and, of
+            at most 10,000 images, the linkages as "linkage-of-run-1", ...; and "last", the head that the chosen run
+            ends with, where it answers as it was before.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         runs_: a row for each run: seed, the iteration after which it answers, the share of its neighbour graph that it
             keeps inside its clusters (of several runs), figures, whether it drifts away from the images, whether
@@ -144,12 +142,14 @@ class UDC(Clusterer):
             runs differ.
         moments_: a row for each run and moment that may answer: the same figures, ranked among the moments of the run.
         chosen_run_: the run that answers, from 1. alternatives_: those that group by something else, the best first.
-        nmi_: (n_runs, n_runs), normalised mutual information of the runs' groupings.
+        nmi_: (n_runs, n_runs), normalised mutual information of what the runs group by: of each the answer, head or
+            linkage, that keeps more of its graph, where ``assign`` is "auto".
         training_: one record per ``every`` iterations; figures are medians over the runs, with lists of each run's.
         embedding_: what the classifier sees before its last layer, (n, d) float32.
         head_weight_, head_bias_: (d, K') and (K',), that layer, for the clusters in use in the order of their labels.
         samples_: (K, 8, c, h, w) uint8, generated images of each cluster of ``labels_``; where the linkage answers,
-            those of the head's cluster that most of its images are in.
+            those of the head's cluster that most of its images are in. alternative_samples_: the same of the answer
+            that keeps more of its graph of each of ``alternatives_``, by its name in ``answers_``.
         merges_, stop_, ...: of the linkage where it was assigned, as in ``GraphDegreeLinkage``.
     """
 
@@ -384,31 +384,35 @@ class UDC(Clusterer):
         all_last = min(chosen) == len(moments) - 1
         shares = last if all_last else all_shares(run, network, self.n_runs, store)
         figures = at_moments(then, chosen, shares.argmax(axis=2))
-        kept = self._kept(run, network, shares, store)
-        best, because = best_run(figures, kept, None if self.choose == "auto" else int(self.choose))
+        found = self._judged(run, network, shares, store)
+        best, because = best_run(figures, found.kept, None if self.choose == "auto" else int(self.choose))
         moment = moments[chosen[best]]
         self.chosen_run_, self.moments_ = best + 1, moment_table(then, iterations)
-        rows = run_table(figures, kept, self.seeds(), [iterations[one] for one in chosen])
+        rows = run_table(figures, found.kept, self.seeds(), [iterations[one] for one in chosen])
         self.runs_ = [row | own for row, own in zip(rows, self.own_settings(), strict=True)]
-        self.nmi_ = pairwise_nmi(shares.argmax(axis=2))
-        self.alternatives_ = [other + 1 for other in other_features(self.nmi_, figures, kept, best)]
+        self.nmi_ = pairwise_nmi(found.labels)
+        self.alternatives_ = [other + 1 for other in other_features(self.nmi_, figures, found.kept, best)]
         self._why_run = because + told_of_moment(best + 1, moment.iteration, self.iterations)
-        self._other_shares = {f"run-{i + 1}": shares[:, i] for i in range(self.n_runs) if i != best}
+        answers = {i: answers_of_run(i, shares[:, i], found) for i in range(self.n_runs) if i != best}
+        self._others = {name: answer for of_run in answers.values() for name, answer in of_run.items()}
         if moment.iteration < self.iterations:
-            self._other_shares["last"] = last[:, best]
-        self.samples_ = moment.samples[best]
+            self._others["last"] = head_answer(last[:, best])[0]
+        self.samples_, self.alternative_samples_ = moment.samples[best], {}
+        for i in (number - 1 for number in self.alternatives_):
+            name, answer = next(iter(answers[i].items()))
+            self.alternative_samples_[name] = drawn_for(answer.labels, moments[chosen[i]].samples[i], shares[:, i])
         return self._take_over(run, one_of(network, best), store)
 
-    def _kept(self, run: Run, network: Tower, shares: np.ndarray, store: ImageStore) -> np.ndarray:
-        """(n_runs,): what each run keeps of the neighbour graph of what its classifier in ``network`` sees."""
+    def _judged(self, run: Run, network: Tower, shares: np.ndarray, store: ImageStore) -> Judged:
+        """The runs by the neighbour graphs of what their classifiers in ``network`` see."""
         if self.n_runs == 1:
-            return np.full(1, np.nan)  # there is nothing to compare it with
+            return judged_alone(shares)
         rows = judged_rows(len(store))
 
         def features_of(i: int) -> np.ndarray:
             return embed(run, self._trunk(one_of(network, i), store)[0].to(run.device), store, rows=rows)
 
-        return kept_by_runs(features_of, shares[rows], self.n_clusters, self.assign)
+        return judged(features_of, shares[rows], self.n_clusters, self.assign)
 
     def _take_over(self, run: Run, own: dict[str, torch.Tensor], store: ImageStore) -> np.ndarray:
         """The classifier with weights ``own`` answers from now on; what it sees before its last layer, (n, d)."""
@@ -448,14 +452,14 @@ class UDC(Clusterer):
         return change_by(preset(self.augment), parts.draws.generators, is_signed(store.shape))
 
     def _fit_features(self, features: np.ndarray) -> None:
-        head, used = head_answer(self._shares(features))
+        shares = self._shares(features)
+        head, used = head_answer(shares)
         self.head_weight_, self.head_bias_ = self.head_weight_[:, used], self.head_bias_[used]
         settled = settle(features, {"head": head}, self.n_clusters, self.assign)
-        self.samples_ = self.samples_[used][most_common(head.labels, settled.answers[settled.assigned].labels)]
-        others = {name: head_answer(shares)[0] for name, shares in self._other_shares.items()}
+        self.samples_ = drawn_for(settled.answers[settled.assigned].labels, self.samples_, shares)
         because = f"{settled.because}; {self._why_run}{told_of_others(self.alternatives_)}"
-        settled._replace(answers=settled.answers | others, because=because).apply(self)
-        del self._other_shares, self._why_run
+        settled._replace(answers=settled.answers | self._others, because=because).apply(self)
+        del self._others, self._why_run
         after = self.runs_[self.chosen_run_ - 1]["iteration"]
         title = "at the end" if after == self.iterations else f"after {after:,} iterations"
         self.snapshots_ = [snapshot(title, features, self.labels_)]

@@ -1,10 +1,6 @@
-"""Several trainings side by side: their figures, how alike they group, and what one draws."""
+"""Several trainings side by side: their figures, and how alike they group."""
 
-from base64 import b64encode
-from io import BytesIO
 from typing import Any
-
-import numpy as np
 
 from coterie.files.run_folder import RunFolder
 from coterie.report.scores import MEANINGS
@@ -15,8 +11,6 @@ COLUMNS = {
     "iteration": "Iteration", "kept": "Kept inside", "wasserstein": "Distance", "entropy": "Entropy",
     "marginal": "Shares", "agreement": "Stable", "medoid": "Alike", "mean_rank": "Mean rank",
 }  # fmt: skip
-MOST_DRAWN = 40  # clusters of which generated images are shown
-SMALLEST = 32  # pixels a generated image is wide on the page, by whole factors
 
 
 def runs_words(run: RunFolder) -> dict[str, Any] | None:
@@ -42,29 +36,6 @@ def runs_words(run: RunFolder) -> dict[str, Any] | None:
         "nmi": [[_text(value) for value in line] for line in told.get("nmi") or []],
         "scores": _scores(told.get("scores_of_runs")),
     }  # fmt: skip
-
-
-def drawn(run: RunFolder) -> list[dict[str, Any]]:
-    """For each cluster its ``label``, and ``image``, a PNG (base64) of generated images in a row, ``width`` x
-    ``height`` pixels on the page; empty for a run that generates none.
-    """
-    if run.samples is None:
-        return []
-    factor = -(-SMALLEST // run.samples.shape[-1])
-    return [{"label": label, **_strip(own, factor)} for label, own in enumerate(run.samples[:MOST_DRAWN])]
-
-
-def _strip(images: np.ndarray, factor: int) -> dict[str, Any]:
-    """The ``images`` (m, c, h, w) side by side."""
-    from PIL import Image
-
-    channels, height, _ = images.shape[1:]
-    pixels = images.transpose(2, 0, 3, 1).reshape(height, -1, channels)
-    picture = Image.fromarray(pixels[:, :, 0] if channels == 1 else np.ascontiguousarray(pixels))
-    file = BytesIO()
-    picture.save(file, "PNG")
-    width = picture.width * factor
-    return {"image": b64encode(file.getvalue()).decode("ascii"), "width": width, "height": height * factor}
 
 
 def _scores(spreads: Any) -> list[list[str]]:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from coterie.files.run_folder import RunFolder
-from coterie.report.runs import drawn, runs_words
+from coterie.report.group_pictures import drawn, other_groupings
+from coterie.report.runs import runs_words
 
 # What each answer of our methods is; one that we do not know keeps its name alone.
 ANSWERS = {
@@ -21,7 +22,7 @@ SCORES = {"accuracy": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
 
 def training_words(run: RunFolder, time: str) -> dict[str, Any] | None:
     """``sentence``, ``taken`` (trunk and augmentation, or ""), ``clouds`` (what the clouds show, or ""), ``attention``,
-    ``answers``, ``runs`` and ``drawn``; None when nothing was learned.
+    ``answers``, ``runs``, ``drawn`` and ``others``; None when nothing was learned.
 
     ``time`` is how long the training took, in words.
     """
@@ -37,6 +38,7 @@ def training_words(run: RunFolder, time: str) -> dict[str, Any] | None:
         "answers": answers,
         "runs": runs_words(run),
         "drawn": drawn(run),
+        "others": other_groupings(run),
     }
 
 
