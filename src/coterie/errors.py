@@ -123,7 +123,7 @@ class ChoiceWarning(CoterieWarning):
 
 
 class FragmentsWarning(CoterieWarning):
-    """Many images lay in groups too small to count, and were joined to larger ones."""
+    """Groups are too small: for many to count, so that they were joined to larger ones, or for a training to learn."""
 
 
 class SlowPathWarning(CoterieWarning):

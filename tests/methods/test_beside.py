@@ -1,5 +1,6 @@
 """Groups of what images look like as a whole, and UDC that looks for something else beside them."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from coterie.errors import ConfigError
+from coterie.errors import ConfigError, FragmentsWarning
 from coterie.images.store import open_images
 from coterie.methods import udc as module
 from coterie.methods.adversaries import codes
-from coterie.methods.beside import AT_ONCE, groups_of_batches, pixel_groups
+from coterie.methods.beside import AT_ONCE, FEWEST, groups_of_batches, pixel_groups, warn_of_small
+from coterie.methods.udc import UDC
 from coterie.metrics import nmi
-from methods.udc_runs import IMAGES, assert_same, fail_once, train
+from methods.udc_runs import IMAGES, SETTINGS, assert_same, fail_once, train
 
 MARKS = (25, 128, 230)
 
@@ -70,6 +72,23 @@ def test_more_groups_than_there_are_different_images_are_refused_with_their_numb
     images = np.repeat(np.random.default_rng(0).integers(0, 256, (3, 1, 6, 6), dtype=np.uint8), 5, axis=0)
     with pytest.raises(ConfigError, match="beside is 4 and the images fall into 3 groups; give beside=3 or fewer"):
         pixel_groups(open_images(images), 4)
+
+
+def test_groups_with_few_images_to_train_on_are_told_with_their_number() -> None:
+    groups = torch.arange(3).repeat_interleave(torch.tensor([FEWEST - 1, FEWEST, FEWEST]))
+    with pytest.warns(FragmentsWarning, match=r"1 of the 3 groups .* fewer than 100 .*\(the smallest 99\)"):
+        warn_of_small(groups, 3)
+    with pytest.warns(FragmentsWarning, match=r"1 of the 4 groups .*\(the smallest 0\)"):
+        warn_of_small(torch.arange(3).repeat_interleave(FEWEST), 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_small(torch.arange(2).repeat_interleave(FEWEST), 2)
+
+
+@pytest.mark.filterwarnings("ignore:only 2 of the 3 clusters")
+def test_a_training_beside_groups_tells_of_those_it_has_few_images_of() -> None:
+    with pytest.warns(FragmentsWarning, match=r"3 of the 3 groups that clusters are drawn beside"):
+        UDC(**{**SETTINGS, "iterations": 1}, beside=3).fit(IMAGES)
 
 
 def test_every_step_draws_images_of_the_groups_of_the_real_ones() -> None:

@@ -1,6 +1,5 @@
 """Sets kept as a folder of images for each class."""
 
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from coterie.errors import SourceError
 from coterie.evidence.rows import Rows
+from coterie.files.natural import natural
 from coterie.images.store import open_images
 
 
@@ -28,14 +28,8 @@ def read_class_folders(folder: Path, size: tuple[int, int] | None = None, *, gre
             "repair or remove them"
         )
     folders = [str(Path(name).parent) for name in store.names]
-    numbers = {name: number for number, name in enumerate(sorted(set(folders), key=_natural))}
+    numbers = {name: number for number, name in enumerate(sorted(set(folders), key=natural))}
     if len(numbers) < 2:
         raise SourceError(f"all images of {folder} lie in one folder: expected a folder for each class")
     classes = np.array([numbers[name] for name in folders], dtype=np.int64)
     return Rows(np.asarray(store.images), classes, str(folder))
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Numbers within names by their value, as people count."""
-    parts = re.split(r"([0-9]+)", name)  # every second part is a number; others may hold a ², which is a digit too
-    return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)]

@@ -11,6 +11,7 @@ import numpy as np
 from coterie.errors import ClassesError, SourceError
 from coterie.files.csv_files import read_csv
 from coterie.files.escape import unescape_name
+from coterie.files.natural import natural
 
 NAME_COLUMNS = ("path", "file", "filename", "name", "image")
 CLASS_COLUMNS = ("class", "label", "category", "target")
@@ -45,7 +46,7 @@ def match_classes(names: Sequence[str], classes_csv: Path) -> ClassesMatch:
     found = _match(names, known)
     if not found:
         raise ClassesError(_no_match(names, list(known), classes_csv))
-    class_names = sorted({known[key] for key in found.values()}, key=_natural)
+    class_names = sorted({known[key] for key in found.values()}, key=natural)
     number = {name: i for i, name in enumerate(class_names)}
     classes = np.full(len(names), -1, dtype=np.int64)
     for image, key in found.items():
@@ -119,11 +120,6 @@ def _portable(name: str) -> str:
 
 def _last(name: str) -> str:
     return _portable(name).rpartition("/")[2]
-
-
-def _natural(name: str) -> tuple[int, int, str]:
-    """Numbers first and by value, so that class 10 stands after class 9."""
-    return (0, int(name), "") if name.isascii() and name.isdigit() else (1, 0, name)
 
 
 def _no_match(names: Sequence[str], known: list[str], path: Path) -> str:

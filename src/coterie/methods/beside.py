@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from coterie.errors import ConfigError
+from coterie.errors import ConfigError, FragmentsWarning
 from coterie.images.store import ImageStore
 
 SIDE = 16  # pixels a side that are looked at, at most: a group is of what is large
 LEARNED_FROM = 20_000  # images
 AT_ONCE = 1000
+FEWEST = 100  # images that a group is trained on, below which its last layer of the critic learns little
 
 
 class Groups:
@@ -60,6 +61,21 @@ def pixel_groups(store: ImageStore, n_groups: int) -> Tensor:
     if (found := len(np.unique(groups))) < n_groups:
         raise ConfigError(f"beside is {n_groups} and the images fall into {found} groups; give beside={found} or fewer")
     return torch.from_numpy(groups).long()
+
+
+def warn_of_small(groups: Tensor, n_groups: int) -> None:
+    """FragmentsWarning where some of the ``n_groups`` have few of the images that are trained on, whose ``groups`` (m,)
+    are given.
+    """
+    sizes = torch.bincount(groups, minlength=n_groups)
+    if small := int((sizes < FEWEST).sum()):
+        warnings.warn(
+            f"{small} of the {n_groups} groups that clusters are drawn beside have fewer than {FEWEST} images to train "
+            f"on (the smallest {int(sizes.min())}), and of those the critic learns little; give a smaller beside, or "
+            "more images",
+            FragmentsWarning,
+            stacklevel=4,
+        )
 
 
 def groups_of_batches(real: Tensor, n_class: int) -> Tensor:

@@ -33,7 +33,7 @@ from coterie.images.store import ImageStore
 from coterie.images.trained import TrainedNetwork, build_network
 from coterie.methods.adversaries import Change, Terms, iterate
 from coterie.methods.answers import head_answer
-from coterie.methods.beside import Groups, groups_of_batches, pixel_groups
+from coterie.methods.beside import Groups, groups_of_batches, pixel_groups, warn_of_small
 from coterie.methods.cluster_prior import LEARNED, Prior, shares_of
 from coterie.methods.each_run import OneOrSeveral, check_each, dealt, numbers_of
 from coterie.methods.gan_parts import Parts, Sizes, build_parts, naming_runs
@@ -437,7 +437,10 @@ class UDC(Clusterer):
             store.shape, self.n_clusters, numbers, noise_scale, class_noise, self.width, self.critic_heads, self.g_norm,
             n_groups,
         )  # fmt: skip
-        groups = Groups(pixel_groups(store, n_groups).to(run.device)) if self.beside else None
+        groups = None
+        if self.beside:
+            groups = Groups(pixel_groups(store, n_groups).to(run.device))
+            warn_of_small(groups.of_images[parted(len(store), self.held_out)[0]], n_groups)
         rates = (self.lr, (self.ema_generator, self.ema_classifier))
         return build_parts(run, sizes, self.seeds(), shares_of(self.prior, self.n_clusters), rates, groups)
 
