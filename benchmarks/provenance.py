@@ -3,12 +3,13 @@
 import os
 import platform
 import shlex
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from coterie.evidence.machine import machine
+from coterie.evidence.machine import commit, machine
+
+FULL, SHORT = 40, 7  # digits of a commit
 
 
 def provenance() -> dict[str, object]:
@@ -18,13 +19,13 @@ def provenance() -> dict[str, object]:
     found = machine()
     return {
         "command": shlex.join(["python", *[Path(a).name if a.startswith("/") else a for a in sys.argv]]),
-        "commit": os.environ.get("COTERIE_COMMIT") or _commit(),
+        "commit": os.environ.get("COTERIE_COMMIT") or _short(commit()),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{found['cores']} cores, {platform.machine()}, {found['gpu'] or 'no GPU'}",
     }
 
 
-def _commit() -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-    changed = subprocess.run(["git", "status", "--porcelain", "src"], capture_output=True, text=True, check=True)
-    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")
+def _short(found: str | None) -> str:
+    if found is None:
+        raise SystemExit("no checkout is around these sources: run them from one, or name the commit in COTERIE_COMMIT")
+    return found[:SHORT] + found[FULL:]
