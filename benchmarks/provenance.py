@@ -10,6 +10,7 @@ from pathlib import Path
 from coterie.evidence.machine import commit, machine
 
 FULL, SHORT = 40, 7  # digits of a commit
+COMMIT = os.environ.get("COTERIE_COMMIT") or commit() or "unknown"  # of the code that was loaded, not of a later one
 
 
 def provenance() -> dict[str, object]:
@@ -19,13 +20,7 @@ def provenance() -> dict[str, object]:
     found = machine()
     return {
         "command": shlex.join(["python", *[Path(a).name if a.startswith("/") else a for a in sys.argv]]),
-        "commit": os.environ.get("COTERIE_COMMIT") or _short(commit()),
+        "commit": COMMIT[:SHORT] + COMMIT[FULL:],
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{found['cores']} cores, {platform.machine()}, {found['gpu'] or 'no GPU'}",
     }
-
-
-def _short(found: str | None) -> str:
-    if found is None:
-        raise SystemExit("no checkout is around these sources: run them from one, or name the commit in COTERIE_COMMIT")
-    return found[:SHORT] + found[FULL:]

@@ -26,8 +26,8 @@ from torch import Tensor
 
 from coterie.evidence.made_sets import eight_gaussians
 from coterie.methods.adversaries import FIGURES, FigureSums, Players, Terms, iterate
-from coterie.methods.draws import RunDraws
 from coterie.methods.run_choice import drifts, spread
+from coterie.methods.run_draws import RunDraws
 from coterie.methods.wasserstein import eta_at
 from coterie.metrics import accuracy
 from coterie.nets.gan import Generator, Tower

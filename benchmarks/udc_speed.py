@@ -29,8 +29,8 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from coterie.methods.adversaries import Players, Terms, iterate
-from coterie.methods.draws import RunDraws
 from coterie.methods.graphed import WARM_UP, GraphedIterations
+from coterie.methods.run_draws import RunDraws
 from coterie.nets import stacked
 from coterie.nets.gan import Generator, Tower, stages
 from coterie.nets.stacked import KERNEL, after_conv

@@ -6,7 +6,8 @@
 Classes score and do nothing else; ``--images`` takes that many evenly spread images. Figures of the full set (ACC by
 Hungarian naming, NMI with the arithmetic mean, ARI) stand beside "legacy": means over batches of 100 of purity, NMI and
 ARI, which is how the official code scores, and for comparison with the paper only (udc.md section 9). With them comes
-the rank correlation over the runs of each criterion that needs no classes with ARI.
+the rank correlation over the runs of each criterion that needs no classes with ARI. In rows that have "linkages",
+"pairwise_nmi" and "alternatives" are by the answer of each run that keeps more of its graph, before by the heads.
 
 All of this stands twice in the row, of one training: as the runs ended ("at_the_end", the paper's form), and as they
 were at the moments that were chosen without labels ("selected", ``checkpoint="auto"``).

@@ -123,7 +123,7 @@ class ChoiceWarning(CoterieWarning):
 
 
 class FragmentsWarning(CoterieWarning):
-    """Groups are too small: for many to count, so that they were joined to larger ones, or for a training to learn."""
+    """Many images lay in groups too small to count, and were joined to larger ones."""
 
 
 class SlowPathWarning(CoterieWarning):
@@ -132,6 +132,10 @@ class SlowPathWarning(CoterieWarning):
 
 class BatchSizeWarning(CoterieWarning):
     """Batches are smaller than was asked for, since there are fewer images."""
+
+
+class FewImagesWarning(CoterieWarning):
+    """A part of what a training learns has too few images to learn from."""
 
 
 class CheckpointWarning(CoterieWarning):

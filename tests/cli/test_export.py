@@ -1,5 +1,6 @@
 """`coterie export`: folders of links or copies, a CSV or a Parquet file; originals stay where they are."""
 
+import json
 import os
 import shutil
 from collections import Counter
@@ -128,12 +129,19 @@ def with_answers(own_run: Path) -> Path:
 def test_another_answer_of_a_run_is_handed_over_by_its_name(coterie: Command, with_answers: Path) -> None:
     done = coterie("export", "run", "--to", "csv", "--answer", "run-2")
     assert done.code == 0, done.err
-    header, *lines = rows(Path("run-export.csv"))
+    header, *lines = rows(Path("run-export-run-2.csv"))
     assert header == ["path", "label"]  # whose confidence no run folder keeps
     names = [line[0] for line in rows(with_answers / "assignments.csv")[1:]]
     assert lines == [[name, str(i % 2)] for i, name in enumerate(names)]
     assert coterie("export", "run", "--to", "folders", "--answer", "run-2").code == 0
-    assert [len(list(Path(f"run-export/group-0{label}").iterdir())) for label in (0, 1)] == [30, 30]
+    assert [len(list(Path(f"run-export-run-2/group-0{label}").iterdir())) for label in (0, 1)] == [30, 30]
+
+
+def test_the_chosen_answer_by_its_name_is_the_table_of_the_run(coterie: Command, with_answers: Path) -> None:
+    about = json.loads((with_answers / "run.json").read_text())
+    (with_answers / "run.json").write_text(json.dumps(about | {"answers": {"chosen": "head"}}))
+    assert coterie("export", "run", "--to", "csv", "--answer", "head").code == 0
+    assert Path("run-export-head.csv").read_bytes() == (with_answers / "assignments.csv").read_bytes()
 
 
 def test_an_answer_that_a_run_has_not_is_refused_with_those_that_it_has(coterie: Command, with_answers: Path) -> None:
@@ -144,7 +152,7 @@ def test_an_answer_that_a_run_has_not_is_refused_with_those_that_it_has(coterie:
     assert (done.code, done.error) == (
         2, "run has no answer 'head'; it has a single answer, so leave --answer out",
     )  # fmt: skip
-    assert not Path("run-export.csv").exists()
+    assert not list(Path().glob("*.csv"))
 
 
 @pytest.mark.parametrize("to", ["folders", "csv", "parquet"])

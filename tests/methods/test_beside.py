@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from coterie.errors import ConfigError, FragmentsWarning
+from coterie.errors import ConfigError, FewImagesWarning
 from coterie.images.store import open_images
 from coterie.methods import udc as module
 from coterie.methods.adversaries import codes
@@ -76,9 +76,9 @@ def test_more_groups_than_there_are_different_images_are_refused_with_their_numb
 
 def test_groups_with_few_images_to_train_on_are_told_with_their_number() -> None:
     groups = torch.arange(3).repeat_interleave(torch.tensor([FEWEST - 1, FEWEST, FEWEST]))
-    with pytest.warns(FragmentsWarning, match=r"1 of the 3 groups .* fewer than 100 .*\(the smallest 99\)"):
+    with pytest.warns(FewImagesWarning, match=r"1 of the 3 groups .* fewer than 100 .*\(the smallest 99\)"):
         warn_of_small(groups, 3)
-    with pytest.warns(FragmentsWarning, match=r"1 of the 4 groups .*\(the smallest 0\)"):
+    with pytest.warns(FewImagesWarning, match=r"1 of the 4 groups .*\(the smallest 0\)"):
         warn_of_small(torch.arange(3).repeat_interleave(FEWEST), 4)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -87,7 +87,7 @@ def test_groups_with_few_images_to_train_on_are_told_with_their_number() -> None
 
 @pytest.mark.filterwarnings("ignore:only 2 of the 3 clusters")
 def test_a_training_beside_groups_tells_of_those_it_has_few_images_of() -> None:
-    with pytest.warns(FragmentsWarning, match=r"3 of the 3 groups that clusters are drawn beside"):
+    with pytest.warns(FewImagesWarning, match=r"3 of the 3 groups that clusters are drawn beside"):
         UDC(**{**SETTINGS, "iterations": 1}, beside=3).fit(IMAGES)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from coterie.errors import ConfigError
 from coterie.methods.cluster_prior import LEAST, RATE, drawn_clusters, followed, shares_of
-from coterie.methods.draws import RunDraws
+from coterie.methods.run_draws import RunDraws
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from torch import Tensor
 from coterie.errors import SlowPathWarning, TrainingError
 from coterie.methods import graphed as module
 from coterie.methods.adversaries import CLASSIFIER, CRITIC, GENERATOR, Players, Terms, iterate
-from coterie.methods.draws import Draw, RunDraws
 from coterie.methods.graphed import WARM_UP, GraphedIterations, StaticIteration
+from coterie.methods.run_draws import Draw, RunDraws
 from coterie.methods.udc import UDC
 from coterie.nets.gan import Generator, Tower
 from methods.udc_runs import assert_same, train

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coterie.methods.run_graphs import JUDGED, answers_of_run, drawn_for, judged, judged_alone, judged_rows
+from coterie.methods.run_graphs import answers_of_others, drawn_by_others, drawn_for, judged, judged_alone
 from coterie.metrics import accuracy
 
 
@@ -45,21 +45,29 @@ def test_groups_that_a_head_cuts_through_count_where_the_linkage_may_answer() ->
     assert accuracy(classes, found["head"].labels[:, 0]) < 0.5
 
 
-def test_the_answer_that_counts_is_the_first_of_a_run() -> None:
+def test_of_the_other_runs_both_answers_stand_and_what_is_drawn_for_the_one_that_counts() -> None:
     apart, classes = blobs(0, 12.0)
     shares = np.stack([shares_of(classes), shares_of(np.random.default_rng(0).permutation(classes))], axis=1)
     found = judged(lambda _: apart, shares, 3, "auto")
-    assert list(answers_of_run(0, shares[:, 0], found)) == ["run-1", "linkage-of-run-1"]  # equal: the head's
-    second = answers_of_run(1, shares[:, 1], found)
-    assert list(second) == ["linkage-of-run-2", "run-2"]
-    assert accuracy(classes, second["linkage-of-run-2"].labels) == 1
+    assert found.by == ["head", "linkage"]  # of equals the head
+    assert list(answers_of_others(found, 0)) == ["run-2", "linkage-of-run-2"]
+    assert accuracy(classes, answers_of_others(found, 0)["linkage-of-run-2"].labels) == 1
+    assert list(answers_of_others(found, 1)) == ["run-1", "linkage-of-run-1"]
+    samples = [np.zeros((3, 2, 1, 4, 4), np.uint8), np.ones((3, 2, 1, 4, 4), np.uint8)]
+    drawn = drawn_by_others(found, [1, 0], samples, shares)
+    assert [(name, own.max()) for name, own in drawn.items()] == [("linkage-of-run-2", 1), ("run-1", 0)]
 
 
-def test_a_linkage_of_some_images_is_no_answer_for_all() -> None:
-    apart, classes = blobs(0, 12.0)
-    shares = shares_of(classes)
-    found = judged(lambda _: apart[::2], shares[::2, None], 3, "auto")
-    assert list(answers_of_run(0, shares, found)) == ["run-1"]
+def test_of_many_images_some_are_looked_at_and_the_others_are_placed_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coterie.methods.run_graphs.JUDGED", 60)
+    mixed = np.random.default_rng(1).permutation(150)
+    apart, classes = (values[mixed] for values in blobs(0, 12.0))
+    found = judged(lambda _: apart, shares_of(classes)[:, None], 3, "linkage")
+    labels, confidence = found.answers[0]["linkage"]
+    assert accuracy(classes, labels) == 1
+    assert (labels.dtype, confidence.dtype) == (np.int64, np.float32)
+    assert 0.5 < confidence.min() <= confidence.max() <= 1
+    assert found.labels.shape == (150, 1)
 
 
 def test_a_run_alone_makes_no_graph() -> None:
@@ -74,9 +82,3 @@ def test_what_is_drawn_for_a_group_is_of_the_cluster_that_most_of_it_is_in() -> 
     preferred = np.array([2, 2, 0, 0, 0, 1, 1, 2])
     labels = np.array([0, 0, 0, 1, 1, 1, 2, 2])  # of 0 most are in cluster 2, of 1 in 0, of 2 one each in 1 and 2
     assert drawn_for(labels, samples, shares_of(preferred))[:, 0, 0, 0, 0].tolist() == [2, 0, 1]
-
-
-def test_runs_are_compared_on_ten_thousand_images_at_most() -> None:
-    for n in (1, JUDGED, JUDGED + 1, 70_000):
-        rows = range(n)[judged_rows(n)]
-        assert JUDGED / 2 <= len(rows) <= JUDGED or rows == range(n)

@@ -10,9 +10,9 @@ import torch
 
 import coterie
 from coterie.errors import ConfigError, DivergenceWarning, TrainingError
-from coterie.methods import METHODS, gan_parts
+from coterie.methods import METHODS, gan_parts, run_choice
 from coterie.methods import udc as module
-from coterie.methods.draws import RunDraws
+from coterie.methods.run_draws import RunDraws
 from coterie.methods.udc import NEXT_SEED, UDC
 from coterie.metrics import nmi
 from coterie.training.run import Run
@@ -65,15 +65,24 @@ def test_the_runs_are_told_with_their_seeds_and_figures(model: UDC) -> None:
 
 
 @pytest.mark.parametrize("assign", ["head", "linkage"])
-def test_runs_are_alike_and_drawn_by_the_answer_that_counts(assign: str) -> None:
+def test_runs_are_alike_and_drawn_by_the_answer_that_counts(assign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_choice, "SAME", 1.0)  # only a run itself is as alike
+    monkeypatch.setattr(module, "collapsed", lambda labels, _: np.zeros(labels.shape[1], bool))
     model = train(None, assign=assign)
     other = 3 - model.chosen_run_
     name = f"run-{other}" if assign == "head" else f"linkage-of-run-{other}"
     labels = model.answers_[name].labels
     assert model.nmi_[0, 1] == pytest.approx(nmi(model.labels_, labels, "arithmetic"))
-    assert list(model.alternative_samples_) == [name] * len(model.alternatives_)
-    for samples in model.alternative_samples_.values():
-        assert samples.shape == (labels.max() + 1, 8, 1, 12, 12)
+    assert model.alternatives_ == [other]
+    assert list(model.alternative_samples_) == [name]
+    assert model.alternative_samples_[name].shape == (labels.max() + 1, 8, 1, 12, 12)
+
+
+def test_the_answers_of_runs_that_were_compared_on_some_images_are_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coterie.methods.run_graphs.JUDGED", 20)
+    model = train(None, assign="linkage")
+    assert {len(answer.labels) for answer in model.answers_.values()} == {len(IMAGES)}
+    assert {f"linkage-of-run-{3 - model.chosen_run_}", f"run-{3 - model.chosen_run_}"} < set(model.answers_)
 
 
 def test_the_linkages_of_other_runs_are_those_that_they_would_answer_with() -> None:

@@ -90,14 +90,10 @@ def test_the_page_has_the_curves_of_the_training(finished: tuple[Path, Done]) ->
 def test_the_groups_of_the_answer_and_of_alternatives_are_pictured(finished: tuple[Path, Done]) -> None:
     run = RunFolder.open(finished[0])
     told = run.info["answers"]
-    assert list(run.groupings) == ["head", *(f"run-{number}" for number in told["alternatives"])]
-    assert run.answers is not None
-    for name, own in run.groupings.items():
-        sizes = np.bincount(run.answers[name])
-        assert own.counts.tolist() == np.minimum(sizes, 8).tolist()
-        assert len(own.drawn) == len(own.apart) == len(sizes)
+    assert list(run.group_pictures) == ["head", *(f"run-{number}" for number in told["alternatives"])]
     assert run.samples is not None
-    assert np.array_equal(run.groupings["head"].drawn, run.samples)
+    assert np.array_equal(run.group_pictures["head"].drawn, run.samples)
+    assert "Sets it apart" in (finished[0] / "page.html").read_text(encoding="utf-8")
 
 
 def test_the_run_places_new_images(finished: tuple[Path, Done], photos: Path, coterie: Command) -> None:

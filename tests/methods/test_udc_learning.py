@@ -7,7 +7,7 @@ from torch import Tensor
 
 from coterie.evidence.made_sets import eight_gaussians
 from coterie.methods.adversaries import FIGURES, FigureSums, Players, Terms, iterate
-from coterie.methods.draws import RunDraws
+from coterie.methods.run_draws import RunDraws
 from coterie.metrics import accuracy
 from coterie.nets.gan import Generator, Tower
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from coterie.errors import RunFolderError
-from coterie.files.groupings import GroupPictures, write_groupings
+from coterie.files.group_pictures import GroupPictures, write_group_pictures
 from coterie.files.run_folder import RunFolder
 from coterie.report.group_pictures import drawn, other_groupings
 from coterie.report.page import write_page
@@ -20,6 +20,7 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (12, 8, 8), dtype=np.uint8)
 LABELS = np.arange(12) % 3
 OTHER = np.arange(12) % 2  # the labels of another answer
+RUNS = [{"run": run, "mean_rank": 1.0} for run in (1, 2, 3)]
 ANSWERS: dict[str, Any] = {
     "chosen": "linkage", "because": "it says so",
     "answers": [{"name": "linkage", "n_clusters": 3, "ari": 1.0}, {"name": "run-2", "n_clusters": 2, "ari": 0.125}],
@@ -35,13 +36,13 @@ def pictures(k: int) -> GroupPictures:
     return GroupPictures(drawn[:, 0], 0.25, drawn[:, 1:].reshape(-1, 1, 8, 8), np.full(k, 3), drawn)
 
 
-def opened(folder: Path, samples: np.ndarray | None = None, groupings: dict[str, GroupPictures] | None = None) -> Any:
+def opened(folder: Path, samples: np.ndarray | None = None, pictured: dict[str, GroupPictures] | None = None) -> Any:
     made = make_run(folder / "run", IMAGES, LABELS, info={"answers": ANSWERS})
     np.savez(made / "answers.npz", **{"linkage": LABELS, "run-2": OTHER})
     if samples is not None:
         np.savez(made / "samples.npz", samples=samples)
-    if groupings is not None:
-        write_groupings(made / "groupings.npz", groupings)
+    if pictured is not None:
+        write_group_pictures(made / "group-pictures.npz", pictured)
     return RunFolder.open(made)
 
 
@@ -59,7 +60,7 @@ def test_generated_images_of_a_cluster_stand_in_a_row(channels: int, tmp_path: P
     assert (strip["width"], strip["height"]) == (4 * 32, 32)
     picture = pixels(strip).reshape(8, 32, channels)
     assert np.array_equal(picture[:, 16:24], samples[1, 2].transpose(1, 2, 0))
-    assert (found["strength"], found["rows"][0]["apart"]) == ("", None)
+    assert (found["strength"], found["many"]) == ("", 3)
 
 
 def test_a_run_that_generates_nothing_shows_nothing(tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_other_answers_stand_with_their_sizes_images_and_drawings(tmp_path: Path
     assert np.array_equal(pixels(found["rows"][1]["drawn"])[:, :8], own.drawn[1, 0, 0])
     text = write_page(run).read_text(encoding="utf-8")
     assert "Other ways to group them" in text
-    assert text.count('src="data:image/png;base64,') == 3 * 2 + 2 * 3
+    assert text.count('src="data:image/png;base64,') == 3 * 3 + 2 * 3
 
 
 def test_a_group_without_an_image_has_none_to_show(tmp_path: Path) -> None:
@@ -104,5 +105,32 @@ def test_a_group_without_an_image_has_none_to_show(tmp_path: Path) -> None:
     assert found["rows"][1]["images"] is None
 
 
-def test_pictures_of_an_answer_that_is_not_there_are_passed_over(tmp_path: Path) -> None:
-    assert other_groupings(opened(tmp_path, generated(), {"run-7": pictures(2)})) == []
+@pytest.mark.parametrize("pictured", [{"run-7": pictures(2)}, {"run-2": pictures(3)}, {"linkage": pictures(2)}])
+def test_pictures_that_do_not_fit_the_answers_are_refused(pictured: dict[str, GroupPictures], tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"group-pictures\.npz does not fit the groups of"):
+        other_groupings(opened(tmp_path, generated(), pictured))
+
+
+def test_the_largest_of_many_groups_are_shown_and_the_page_says_so(tmp_path: Path) -> None:
+    labels = np.arange(50)
+    images = RNG.integers(0, 256, (50, 8, 8), dtype=np.uint8)
+    made = make_run(
+        tmp_path / "run", images, labels, info={"answers": {**ANSWERS, "runs": RUNS, "alternatives": [2, 3]}}
+    )
+    np.savez(made / "answers.npz", **{"linkage": labels, "run-2": labels[::-1]})
+    np.savez(made / "samples.npz", samples=generated(50))
+    write_group_pictures(made / "group-pictures.npz", {"linkage": pictures(40), "run-2": pictures(40)})
+    run = RunFolder.open(made)
+    assert [len(found["rows"]) for found in (drawn(run), *other_groupings(run)) if found] == [40, 40]
+    text = write_page(run).read_text(encoding="utf-8")
+    assert text.count("The 40 largest of 50 groups are shown.") == 2
+    assert "the best by their figures first: 1 of 2." in text
+
+
+@pytest.mark.parametrize("odd", ["text", ["x"], {"answers": 3}, {"answers": [{"name": ["x"], "ari": 1.0}]}, {}])
+def test_odd_entries_of_answers_leave_the_pictures_in_place(odd: Any, tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", IMAGES, LABELS, info={"answers": odd})
+    np.savez(made / "answers.npz", **{"run-2": OTHER})
+    write_group_pictures(made / "group-pictures.npz", {"run-2": pictures(2)})
+    (found,) = other_groupings(RunFolder.open(made))
+    assert found["agreement"] == "–"

@@ -271,10 +271,15 @@ def _train(job: Job, store: Any, training: Any) -> None:
 
 def _say_answers(model: Any) -> None:
     from coterie.cli.learned_parts import answers_info
+    from coterie.evidence.summary import OTHER_LINKAGE
 
     info = answers_info(model)
     say(f"answer {info['chosen']}: {info['because']}")
-    others = [f"{row['name']} {row['ari']:.3f}" for row in info["answers"] if row["name"] != info["chosen"]]
+    others = [
+        f"{row['name']} {row['ari']:.3f}"
+        for row in info["answers"]
+        if row["name"] != info["chosen"] and not row["name"].startswith(OTHER_LINKAGE)
+    ]
     if others:
         say(f"agreement of the other answers with it (ARI): {', '.join(others)}")
 

@@ -53,6 +53,9 @@ def _scores(folder: "RunFolder", classes: str) -> tuple[dict[str, Any], dict[str
 
 
 def _say_table(scores: dict[str, Any], of_answers: dict[str, dict[str, Any]]) -> None:
+    from coterie.evidence.summary import OTHER_LINKAGE
+
+    of_answers = {name: own for name, own in of_answers.items() if not name.startswith(OTHER_LINKAGE)}  # a wide table
     lines = [["", *of_answers]] if of_answers else []
     for name, value in scores.items():
         of_each = [own[name] for own in of_answers.values() if name in own]  # a count is the same for all

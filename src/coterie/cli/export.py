@@ -43,7 +43,7 @@ def export(
     from coterie.files.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    name = f"{folder.path.resolve().name}-export"
+    name = f"{folder.path.resolve().name}-export" + (f"-{answer}" if answer else "")
     target = out or Path(name if to is Target.FOLDERS else f"{name}.{to}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise OutputError(f"{target} exists; give another --out")
@@ -59,7 +59,9 @@ def export(
 
 def labels_of(folder: "RunFolder", answer: str) -> "np.ndarray":
     """(n,) int64: the groups of an answer by its name; ConfigError where the run has none of that name."""
-    answers = folder.answers or {}
+    answers, told = folder.answers or {}, folder.info.get("answers")
+    if answer in answers and isinstance(told, dict) and answer == told.get("chosen"):
+        return folder.labels
     if answer not in answers:
         known = f"its answers are {', '.join(answers)}" if answers else "it has a single answer, so leave --answer out"
         raise ConfigError(f"{folder.path} has no answer {answer!r}; {known}")

@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from coterie.files.atomic import write_npz, write_text
-from coterie.files.groupings import GroupPictures, write_groupings
+from coterie.files.group_pictures import MOST_GROUPS, GroupPictures, write_group_pictures
 from coterie.files.snapshots import write_snapshots
-from coterie.images.contrast import set_apart
+from coterie.graphs.votes import surest_first
+from coterie.images.group_means import set_apart, shrunk
 from coterie.images.store import ImageStore
 from coterie.metrics import agreement
 
-FILES = ("answers.npz", "metrics.jsonl", "snapshots.npz", "attention.npz", "samples.npz", "groupings.npz")
+FILES = ("answers.npz", "metrics.jsonl", "snapshots.npz", "attention.npz", "samples.npz", "group-pictures.npz")
 MOST_ALTERNATIVES = 4  # of which pictures are kept
 N_PICTURED = 8  # images of a group
+SIDE = 64  # pixels of a picture of an image, at most
 
 
 def write_learned_parts(folder: Path, model: Any, store: ImageStore) -> None:
@@ -34,7 +36,7 @@ def write_learned_parts(folder: Path, model: Any, store: ImageStore) -> None:
         write_npz(folder / "attention.npz", **looks._asdict())
     if (samples := getattr(model, "samples_", None)) is not None:
         write_npz(folder / "samples.npz", samples=samples)
-        write_groupings(folder / "groupings.npz", _groupings(model, store))
+        write_group_pictures(folder / "group-pictures.npz", _pictures(model, store))
 
 
 def answers_info(model: Any) -> dict[str, Any]:
@@ -66,25 +68,23 @@ def with_scores(answers: Mapping[str, Any], scores: Mapping[str, dict[str, Any]]
     return {**answers, "answers": rows}
 
 
-def _groupings(model: Any, store: ImageStore) -> dict[str, GroupPictures]:
-    """The pictures of the answer of ``model``, and of the first four that it offers instead."""
+def _pictures(model: Any, store: ImageStore) -> dict[str, GroupPictures]:
+    """Those of the answer of ``model``, and of the first four that it offers instead."""
     alternatives = list(getattr(model, "alternative_samples_", {}).items())[:MOST_ALTERNATIVES]
     drawn = {model.assigned_: model.samples_, **dict(alternatives)}
-    return {name: _pictures(model.answers_[name], samples, store) for name, samples in drawn.items()}
+    return {name: _pictures_of(model.answers_[name], samples, store) for name, samples in drawn.items()}
 
 
-def _pictures(answer: Any, drawn: np.ndarray, store: ImageStore) -> GroupPictures:
+def _pictures_of(answer: Any, drawn: np.ndarray, store: ImageStore) -> GroupPictures:
     apart, strength = set_apart(store.images, answer.labels)
-    rows, counts = _surest(answer)
-    return GroupPictures(apart, strength, np.asarray(store.images[rows]), counts, drawn)
-
-
-def _surest(answer: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of up to 8 images of each group with the highest confidence, group by group, and how many of each."""
-    order = np.lexsort((-answer.confidence, answer.labels))
-    sizes = np.bincount(answer.labels)
-    counts, starts = np.minimum(sizes, N_PICTURED), np.cumsum(sizes) - sizes
-    return np.concatenate([order[a : a + m] for a, m in zip(starts, counts, strict=True)]), counts
+    surest = [own[:N_PICTURED] for own in surest_first(answer.labels, answer.confidence)[:MOST_GROUPS]]
+    images = np.asarray(store.images[np.concatenate(surest)])
+    own = drawn[:MOST_GROUPS]
+    small = shrunk(own.reshape(-1, *own.shape[2:]), SIDE)
+    return GroupPictures(
+        shrunk(apart[:MOST_GROUPS], 2 * SIDE), strength, shrunk(images, SIDE), np.array([len(rows) for rows in surest]),
+        small.reshape(*own.shape[:2], *small.shape[1:]),
+    )  # fmt: skip
 
 
 def _answer(name: str, labels: np.ndarray, chosen: np.ndarray) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from coterie.cli.training_folder import TENSORBOARD, TrainingFolder
 from coterie.files.atomic import remove_leftovers, write_json, write_npy, write_npz
 from coterie.files.csv_files import write_csv
 from coterie.files.escape import escape_name
+from coterie.graphs.votes import surest_first
 from coterie.images.store import ImageStore
 
 PARTS = ("assignments.csv", "skipped.csv", "embedding.npy", "linkage.npz", "map.npy", "page.html", *FILES)
@@ -106,12 +106,9 @@ class RunWriter:
     def _write_thumbnails(self, store: ImageStore, model: Any) -> None:
         from coterie.images.thumbnails import write_thumbnails
 
-        order = np.lexsort((-model.confidence_, model.labels_))
-        starts = np.searchsorted(model.labels_[order], np.arange(model.n_clusters_ + 1))
-        shown = [
-            np.concatenate([order[a : min(a + N_SHOWN // 2, b)], order[max(a, b - N_SHOWN // 2) : b]])
-            for a, b in pairwise(starts)
-        ]
+        half = N_SHOWN // 2
+        groups = surest_first(model.labels_, model.confidence_)
+        shown = [np.concatenate([own[:half], own[-half:]]) for own in groups]
         write_thumbnails(store, self.folder / "thumbnails", must_have=np.unique(np.concatenate(shown)).tolist())
 
     def _rounded_timings(self) -> dict[str, float]:

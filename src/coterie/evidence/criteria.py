@@ -7,7 +7,7 @@ well each orders runs whose classes are known, ``evidence.choose`` chooses by on
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import numpy as np
 from coterie.errors import ConfigError
 from coterie.evidence.protocol import EMBEDDING
 from coterie.evidence.reproduce import records_in
+from coterie.evidence.summary import is_of_another
 from coterie.graphs.affinity import affinity_graph
 from coterie.graphs.grouping import LinkageSettings, group_neighbors, neighbors_for
 from coterie.graphs.knn import Neighbors
@@ -96,10 +97,15 @@ def _candidate(path: Path, seed: int, record: dict[str, Any]) -> Candidate:
 
 def figures(candidates: Sequence[Candidate]) -> list[Row]:
     """A row for each answer of each candidate: ``run``, ``answer``, ``chosen`` (whether the run selected it), every
-    criterion, and acc, nmi and ari where classes are known.
+    criterion, and acc, nmi and ari where classes are known. Answers of trainings that a run did not choose itself are
+    left out: the second training of one seed has nothing to do with the second of another.
 
     Raises ConfigError when the candidates are not of the same images.
     """
+    candidates = [
+        replace(one, answers={name: labels for name, labels in one.answers.items() if not is_of_another(name)})
+        for one in candidates
+    ]
     counts = {len(labels) for candidate in candidates for labels in candidate.answers.values()}
     if len(counts) != 1:
         raise ConfigError(f"the runs are of different numbers of images ({', '.join(map(str, sorted(counts)))})")

@@ -11,7 +11,8 @@ from coterie.errors import ConfigError
 from coterie.evidence.recipe import SCORES, Recipe
 
 FORMAT, FORMAT_VERSION = "coterie reproduction", 1
-# How an answer begins that is one of several trainings, and what another of them makes of its linkage.
+# How an answer begins that is of one of several trainings: of the chosen one, of another, and what that one's linkage
+# is. They stand in methods/run_names.py too, which would bring all methods and PyTorch along.
 CHOSEN_RUN, OTHER_RUN, OTHER_LINKAGE = "head", "run-", "linkage-of-run-"
 DIGITS = 6  # after the point, in the summary; a seed's record has all of them
 
@@ -39,6 +40,11 @@ def runs_in(answers: Mapping[str, Mapping[str, float]]) -> list[Mapping[str, flo
     """
     others = [name for name in answers if name.startswith(OTHER_RUN)]
     return [answers[name] for name in (CHOSEN_RUN, *others)] if others else []
+
+
+def is_of_another(answer: str) -> bool:
+    """Whether an answer is that of a training that was not chosen, by its name."""
+    return answer.startswith((OTHER_RUN, OTHER_LINKAGE))
 
 
 def summarise(recipe: Recipe, records: Sequence[Record]) -> dict[str, Any]:
@@ -88,7 +94,7 @@ def table(summary: Mapping[str, Any]) -> list[list[str]]:
     if len(chosen) > 1:
         lines += _lines("selected *", summary["selected"])
     for name, spreads in summary["answers"].items():
-        if not name.startswith((OTHER_RUN, OTHER_LINKAGE)):
+        if not is_of_another(name):
             lines += _lines(f"{name} *" if chosen == [name] else name, spreads)
     return lines + (_lines("each training", summary["each_training"]) if "each_training" in summary else [])
 

@@ -11,7 +11,7 @@ import numpy as np
 from coterie.errors import RunFolderError, SourceError
 from coterie.files.csv_files import read_csv
 from coterie.files.escape import unescape_name
-from coterie.files.groupings import GroupPictures, read_groupings
+from coterie.files.group_pictures import MOST_GROUPS, GroupPictures, read_group_pictures
 from coterie.files.model_file import release
 from coterie.files.snapshots import Snapshot, read_snapshots
 
@@ -181,17 +181,22 @@ class RunFolder:
         return images[:k]
 
     @cached_property
-    def groupings(self) -> dict[str, GroupPictures]:
-        """Pictures of what the answers group by, by name: the chosen one's and those of alternatives; empty for a
-        method that keeps none.
+    def group_pictures(self) -> dict[str, GroupPictures]:
+        """Pictures of the groups of some answers, by their names: the chosen one's and those of alternatives; empty for
+        a method that keeps none.
         """
-        path = self.path / "groupings.npz"
+        path = self.path / "group-pictures.npz"
         if not path.exists():
             return {}
         try:
-            return read_groupings(path)
+            found = read_group_pictures(path)
         except Exception as error:  # as for every archive
             raise _damaged(path, error) from error
+        for name, own in found.items():
+            labels = (self.answers or {}).get(name, np.empty(0, np.int64))
+            if len(own.apart) != min(MOST_GROUPS, int(labels.max(initial=-1)) + 1):
+                raise RunFolderError(f"{path} does not fit the groups of {name!r}; run the same command again.")
+        return found
 
     @cached_property
     def thumbnails(self) -> Thumbnails | None:

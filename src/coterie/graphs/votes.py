@@ -58,3 +58,9 @@ def own_share(memberships: np.ndarray, own: np.ndarray) -> np.ndarray:
     total = mine + others.max(axis=1)
     share: np.ndarray = np.divide(mine, total, out=np.ones(len(mine)), where=total > 0)
     return share
+
+
+def surest_first(labels: np.ndarray, confidence: np.ndarray) -> list[np.ndarray]:
+    """For each group of ``labels`` (n,) in 0..k-1 its rows, those of the highest ``confidence`` (n,) first."""
+    order = np.lexsort((-confidence, labels))
+    return np.split(order, np.cumsum(np.bincount(labels))[:-1])

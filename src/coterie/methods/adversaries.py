@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from coterie.methods.draws import Draw
+from coterie.methods.run_draws import Draw
 from coterie.methods.wasserstein import (
     classifier_loss,
     consistency_loss,

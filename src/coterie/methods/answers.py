@@ -68,9 +68,14 @@ def choose_answer(graph: Graph, answers: Mapping[str, Answer], n_clusters: int) 
     so. The first of equals wins.
     """
     kept = kept_inside(graph, answers, n_clusters)
-    best = max(kept, key=lambda name: round(kept[name], 6))
+    best = keeps_most(kept)
     told = ", ".join(f"{name} {share:.1%}" for name, share in sorted(kept.items(), key=lambda item: item[0] != best))
     return best, f"its clusters keep most of the weight of the neighbour graph inside ({told})"
+
+
+def keeps_most(kept: Mapping[str, float]) -> str:
+    """The name with the largest share; the first of equals, in six digits."""
+    return max(kept, key=lambda name: round(kept[name], 6))
 
 
 def kept_inside(graph: Graph, answers: Mapping[str, Answer], n_clusters: int) -> dict[str, float]:

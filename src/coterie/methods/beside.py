@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from coterie.errors import ConfigError, FragmentsWarning
+from coterie.errors import ConfigError, FewImagesWarning
 from coterie.images.store import ImageStore
 
 SIDE = 16  # pixels a side that are looked at, at most: a group is of what is large
 LEARNED_FROM = 20_000  # images
 AT_ONCE = 1000
-FEWEST = 100  # images that a group is trained on, below which its last layer of the critic learns little
+FEWEST = 100  # images that a group is trained on, below which its last layer may learn too little; not measured
 
 
 class Groups:
@@ -64,7 +64,7 @@ def pixel_groups(store: ImageStore, n_groups: int) -> Tensor:
 
 
 def warn_of_small(groups: Tensor, n_groups: int) -> None:
-    """FragmentsWarning where some of the ``n_groups`` have few of the images that are trained on, whose ``groups`` (m,)
+    """FewImagesWarning where some of the ``n_groups`` have few of the images that are trained on, whose ``groups`` (m,)
     are given.
     """
     sizes = torch.bincount(groups, minlength=n_groups)
@@ -73,7 +73,7 @@ def warn_of_small(groups: Tensor, n_groups: int) -> None:
             f"{small} of the {n_groups} groups that clusters are drawn beside have fewer than {FEWEST} images to train "
             f"on (the smallest {int(sizes.min())}), and of those the critic learns little; give a smaller beside, or "
             "more images",
-            FragmentsWarning,
+            FewImagesWarning,
             stacklevel=4,
         )
 

@@ -12,8 +12,8 @@ from coterie.errors import TrainingError
 from coterie.methods.adversaries import CLASSIFIER, CRITIC, GENERATOR, FigureSums, Players, Update
 from coterie.methods.beside import Groups
 from coterie.methods.cluster_prior import followed
-from coterie.methods.draws import RunDraws
 from coterie.methods.graphed import GraphedIterations
+from coterie.methods.run_draws import RunDraws
 from coterie.nets.gan import Generator, Shape, Tower
 from coterie.training.memory import EMATwin
 from coterie.training.run import Run

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from coterie.errors import SlowPathWarning
 from coterie.methods.adversaries import Players, Terms, iterate
-from coterie.methods.draws import Draw
+from coterie.methods.run_draws import Draw
 
 WARM_UP = 3  # iterations before a capture, in which libraries choose their algorithms and optimisers make their state
 

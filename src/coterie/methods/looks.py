@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from coterie.graphs.votes import surest_first
 from coterie.nets.attention import gaussian_map
 
 MOST, MOST_EACH = 96, 4  # images shown of a run, and of a group
@@ -75,10 +76,6 @@ def columns_of_groups(labels: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 def surest_of_groups(labels: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     """(a,) int64: up to four images of each group of ``labels`` (n,), the surest first, 96 at most in all."""
-    n_groups = int(labels.max()) + 1
-    each = min(max(MOST // n_groups, 1), MOST_EACH)
-    order = np.lexsort((-confidence, labels))  # as thumbnails are chosen, so that each of these has one
-    starts = np.searchsorted(labels[order], np.arange(n_groups))
-    ends = np.append(starts[1:], len(order))
-    rows = [order[start : min(start + each, end)] for start, end in zip(starts, ends, strict=True)]
-    return np.concatenate(rows)[:MOST]
+    groups = surest_first(labels, confidence)  # as thumbnails are chosen, so that each of these has one
+    each = min(max(MOST // len(groups), 1), MOST_EACH)
+    return np.concatenate([own[:each] for own in groups])[:MOST]

@@ -5,22 +5,27 @@ that has only seen generated images puts its borders where those end, and a run 
 borders cut through; the linkage of its features then finds the groups whole, and hardly cuts anything. Ours.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from coterie.graphs.grouping import LinkageSettings
-from coterie.methods.answers import Answer, head_answer, kept_inside, linkage_answer, most_common
+from coterie.graphs.affinity import smallest_variance
+from coterie.graphs.grouping import Grouping, LinkageSettings
+from coterie.graphs.history import by_size
+from coterie.graphs.placing import memberships_by_neighbors
+from coterie.graphs.votes import own_share
+from coterie.methods.answers import Answer, head_answer, keeps_most, kept_inside, linkage_answer, most_common
+from coterie.methods.run_names import head_of, linkage_of
 from coterie.methods.settled import LINKAGE
 
 HEAD = "head"
-JUDGED = 10_000  # images, evenly spread, that runs are compared on
+JUDGED = 10_000  # images, evenly spread, whose graphs are looked at
 
 
 class Judged(NamedTuple):
     """Of r runs: ``kept`` (r,), the share, 0 to 1, of the neighbour graph of a run's features that its answer keeps
-    inside clusters; ``by`` which answer that is, "head" or "linkage"; and both ``answers``, of the m images looked at.
+    inside clusters; ``by`` which answer that is, "head" or "linkage"; and both ``answers``, of all images.
     """
 
     kept: np.ndarray
@@ -29,28 +34,25 @@ class Judged(NamedTuple):
 
     @property
     def labels(self) -> np.ndarray:
-        """(m, r): the groups of each run by the answer that counts."""
+        """(n, r): the groups of each run by the answer that counts."""
         return np.stack([own[name].labels for own, name in zip(self.answers, self.by, strict=True)], axis=1)
 
 
-def judged_rows(n: int) -> slice:
-    """Every so many of n images that at most 10,000 are left."""
-    return slice(0, n, -(-n // JUDGED))
-
-
 def judged(features_of: Callable[[int], np.ndarray], shares: np.ndarray, n_clusters: int, assign: str) -> Judged:
-    """The runs by their own graphs.
+    """The runs by their own graphs, of at most 10,000 images.
 
-    features_of: gives what run i sees in m images, (m, d). shares: (m, r, k), what the classifiers say of them. assign:
-    the answer that counts: "head", "linkage", or "auto", whichever keeps more.
+    features_of: gives what run i sees in all images, (n, d). shares: (n, r, k), what the classifiers say of them.
+    assign: the answer that counts: "head", "linkage", or "auto", whichever keeps more.
     """
     kept, by, answers = [], [], []
+    rows = slice(0, len(shares), -(-len(shares) // JUDGED))
     for run in range(shares.shape[1]):
-        linkage, grouping = linkage_answer(features_of(run), LinkageSettings(n_clusters=n_clusters))
-        answers.append({HEAD: head_answer(shares[:, run])[0], LINKAGE: linkage})
-        own = kept_inside(grouping.graph, answers[-1], n_clusters)
-        by.append(max(own, key=lambda name: round(own[name], 6)) if assign == "auto" else assign)
+        features = features_of(run)
+        linkage, grouping = linkage_answer(features[rows], LinkageSettings(n_clusters=n_clusters))
+        own = kept_inside(grouping.graph, {HEAD: head_answer(shares[rows, run])[0], LINKAGE: linkage}, n_clusters)
+        by.append(keeps_most(own) if assign == "auto" else assign)
         kept.append(own[by[-1]])
+        answers.append({HEAD: head_answer(shares[:, run])[0], LINKAGE: _of_all(features, rows, linkage, grouping)})
     return Judged(np.array(kept), by, answers)
 
 
@@ -59,16 +61,26 @@ def judged_alone(shares: np.ndarray) -> Judged:
     return Judged(np.full(1, np.nan), [HEAD], [{HEAD: head_answer(shares[:, 0])[0]}])
 
 
-def answers_of_run(run: int, shares: np.ndarray, found: Judged) -> dict[str, Answer]:
-    """What ``run``, from 0, groups all images by, of which it says ``shares`` (n, k): its head, "run-1" for the first,
-    and, where all were looked at, its linkage, "linkage-of-run-1"; that by which it was judged comes first.
+def answers_of_others(found: Judged, chosen: int) -> dict[str, Answer]:
+    """Both answers of every run but the ``chosen`` one, by their names (``run_names``)."""
+    return {
+        name: answer
+        for run, own in enumerate(found.answers)
+        if run != chosen
+        for name, answer in ((head_of(run), own[HEAD]), (linkage_of(run), own[LINKAGE]))
+    }
+
+
+def drawn_by_others(
+    found: Judged, others: Sequence[int], samples: Sequence[np.ndarray], shares: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Of each of the runs ``others`` the answer that counts, by its name, and what the run draws for its clusters.
+
+    samples: of every run (k, m, c, h, w). shares: (n, r, k).
     """
-    own = {f"run-{run + 1}": head_answer(shares)[0]}
-    linkage = found.answers[run][LINKAGE]
-    if len(linkage.labels) < len(shares):
-        return own
-    named = {f"linkage-of-run-{run + 1}": linkage}
-    return named | own if found.by[run] == LINKAGE else own | named
+    named = {run: head_of(run) if found.by[run] == HEAD else linkage_of(run) for run in others}
+    labels = found.labels
+    return {name: drawn_for(labels[:, run], samples[run], shares[:, run]) for run, name in named.items()}
 
 
 def drawn_for(labels: np.ndarray, samples: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -77,3 +89,23 @@ def drawn_for(labels: np.ndarray, samples: np.ndarray, shares: np.ndarray) -> np
     """
     found: np.ndarray = samples[most_common(shares.argmax(axis=1), labels)]
     return found
+
+
+def _of_all(features: np.ndarray, rows: slice, linkage: Answer, grouping: Grouping) -> Answer:
+    """The ``linkage`` of some ``rows`` of ``features`` (n, d) for all of them: the others belong where their neighbours
+    among those do.
+    """
+    rest = np.ones(len(features), dtype=bool)
+    rest[rows] = False
+    if not rest.any():
+        return linkage
+    assert grouping.neighbors is not None
+    shares = memberships_by_neighbors(
+        features[rest], features[rows], linkage.labels, n_neighbors=grouping.neighbors.indices.shape[1],
+        smallest_variance=smallest_variance(grouping.neighbors.sq_distances),
+    )  # fmt: skip
+    labels, confidence = np.empty(len(features), np.int64), np.empty(len(features), np.float32)
+    labels[rows], confidence[rows] = linkage
+    labels[rest] = shares.argmax(axis=1)
+    confidence[rest] = own_share(shares, labels[rest])
+    return Answer(by_size(labels), confidence)

@@ -42,13 +42,22 @@ from coterie.methods.moments import answering, kept_after, plain, restored, take
 from coterie.methods.plan import Plan
 from coterie.methods.probes import Probe, all_shares, change_by, one_of, parted, several_passes
 from coterie.methods.run_choice import (
+    Figures,
     at_moments,
     best_moments,
     best_run,
+    collapsed,
     other_features,
     pairwise_nmi,
 )
-from coterie.methods.run_graphs import Judged, answers_of_run, drawn_for, judged, judged_alone, judged_rows
+from coterie.methods.run_graphs import (
+    Judged,
+    answers_of_others,
+    drawn_by_others,
+    drawn_for,
+    judged,
+    judged_alone,
+)
 from coterie.methods.run_tables import moment_table, run_table, told_of_moment, told_of_others
 from coterie.methods.run_warnings import warn_of_collapse, warn_of_drift
 from coterie.methods.runs import embed, run_of
@@ -132,9 +141,9 @@ class UDC(Clusterer):
         tensorboard: write the figures for TensorBoard too.
 
     Attributes:
-        answers_: "head" and "linkage" of the chosen run; of the others the heads as "run-1", "run-2", ... and, of
-            at most 10,000 images, the linkages as "linkage-of-run-1", ...; and "last", the head that the chosen run
-            ends with, where it answers as it was before.
+        answers_: "head" and "linkage" of the chosen run; of the others the heads as "run-1", "run-2", ..., and the
+            linkages as "linkage-of-run-1", ..., made of at most 10,000 images, by which the others are placed; and
+            "last", the head that the chosen run ends with, where it answers as it was before.
         assigned_, assigned_because_: which of them ``labels_`` is, and why.
         runs_: a row for each run: seed, the iteration after which it answers, the share of its neighbour graph that it
             keeps inside its clusters (of several runs), figures, whether it drifts away from the images, whether
@@ -142,14 +151,14 @@ class UDC(Clusterer):
             runs differ.
         moments_: a row for each run and moment that may answer: the same figures, ranked among the moments of the run.
         chosen_run_: the run that answers, from 1. alternatives_: those that group by something else, the best first.
-        nmi_: (n_runs, n_runs), normalised mutual information of what the runs group by: of each the answer, head or
-            linkage, that keeps more of its graph, where ``assign`` is "auto".
+        nmi_: (n_runs, n_runs), normalised mutual information of what the runs group by: of each the answer that
+            ``assign`` asks for, where that is "auto" the one that keeps more of its graph.
         training_: one record per ``every`` iterations; figures are medians over the runs, with lists of each run's.
         embedding_: what the classifier sees before its last layer, (n, d) float32.
         head_weight_, head_bias_: (d, K') and (K',), that layer, for the clusters in use in the order of their labels.
         samples_: (K, 8, c, h, w) uint8, generated images of each cluster of ``labels_``; where the linkage answers,
-            those of the head's cluster that most of its images are in. alternative_samples_: the same of the answer
-            that keeps more of its graph of each of ``alternatives_``, by its name in ``answers_``.
+            those of the head's cluster that most of its images are in. alternative_samples_: the same of what each of
+            ``alternatives_`` groups by, by its name in ``answers_``.
         merges_, stop_, ...: of the linkage where it was assigned, as in ``GraphDegreeLinkage``.
     """
 
@@ -385,34 +394,38 @@ class UDC(Clusterer):
         shares = last if all_last else all_shares(run, network, self.n_runs, store)
         figures = at_moments(then, chosen, shares.argmax(axis=2))
         found = self._judged(run, network, shares, store)
+        best, others = self._compare(figures, found, [iterations[one] for one in chosen], parts)
+        if chosen[best] < len(moments) - 1:
+            self._others["last"] = head_answer(last[:, best])[0]
+        samples = [moments[one].samples[i] for i, one in enumerate(chosen)]
+        self.samples_, self.moments_ = samples[best], moment_table(then, iterations)
+        self.alternative_samples_ = drawn_by_others(found, others, samples, shares)
+        return self._take_over(run, one_of(network, best), store)
+
+    def _compare(self, figures: Figures, found: Judged, ends: list[int], parts: Parts) -> tuple[int, list[int]]:
+        """The chosen run and those that group by something else, from 0, and what is told of them; ``ends`` are the
+        iterations after which the runs answer.
+        """
         best, because = best_run(figures, found.kept, None if self.choose == "auto" else int(self.choose))
-        moment = moments[chosen[best]]
-        self.chosen_run_, self.moments_ = best + 1, moment_table(then, iterations)
-        rows = run_table(figures, found.kept, self.seeds(), [iterations[one] for one in chosen])
+        rows = run_table(figures, found.kept, self.seeds(), ends)
         self.runs_ = [row | own for row, own in zip(rows, self.own_settings(), strict=True)]
         self.nmi_ = pairwise_nmi(found.labels)
-        self.alternatives_ = [other + 1 for other in other_features(self.nmi_, figures, found.kept, best)]
-        self._why_run = because + told_of_moment(best + 1, moment.iteration, self.iterations)
-        answers = {i: answers_of_run(i, shares[:, i], found) for i in range(self.n_runs) if i != best}
-        self._others = {name: answer for of_run in answers.values() for name, answer in of_run.items()}
-        if moment.iteration < self.iterations:
-            self._others["last"] = head_answer(last[:, best])[0]
-        self.samples_, self.alternative_samples_ = moment.samples[best], {}
-        for i in (number - 1 for number in self.alternatives_):
-            name, answer = next(iter(answers[i].items()))
-            self.alternative_samples_[name] = drawn_for(answer.labels, moments[chosen[i]].samples[i], shares[:, i])
-        return self._take_over(run, one_of(network, best), store)
+        standing = figures._replace(collapsed=collapsed(found.labels, parts.draws.prior.cpu().numpy()))
+        others = other_features(self.nmi_, standing, found.kept, best)
+        self.chosen_run_, self.alternatives_ = best + 1, [other + 1 for other in others]
+        self._why_run = because + told_of_moment(best + 1, ends[best], self.iterations)
+        self._others = answers_of_others(found, best)
+        return best, others
 
     def _judged(self, run: Run, network: Tower, shares: np.ndarray, store: ImageStore) -> Judged:
         """The runs by the neighbour graphs of what their classifiers in ``network`` see."""
         if self.n_runs == 1:
             return judged_alone(shares)
-        rows = judged_rows(len(store))
 
         def features_of(i: int) -> np.ndarray:
-            return embed(run, self._trunk(one_of(network, i), store)[0].to(run.device), store, rows=rows)
+            return embed(run, self._trunk(one_of(network, i), store)[0].to(run.device), store)
 
-        return judged(features_of, shares[rows], self.n_clusters, self.assign)
+        return judged(features_of, shares, self.n_clusters, self.assign)
 
     def _take_over(self, run: Run, own: dict[str, torch.Tensor], store: ImageStore) -> np.ndarray:
         """The classifier with weights ``own`` answers from now on; what it sees before its last layer, (n, d)."""

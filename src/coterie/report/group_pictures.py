@@ -1,4 +1,6 @@
-"""Pictures of groups: what sets them apart, what was generated of them, and of other groupings some of their images."""
+"""Pictures of groups: what sets them apart, some of their images, and what was generated of them; of the chosen answer
+and of others.
+"""
 
 from base64 import b64encode
 from io import BytesIO
@@ -6,49 +8,43 @@ from typing import Any
 
 import numpy as np
 
-from coterie.files.groupings import GroupPictures
+from coterie.files.group_pictures import MOST_GROUPS, GroupPictures
 from coterie.files.run_folder import RunFolder
 
-MOST_SHOWN = 40  # groups of one answer
 SMALLEST = 32  # pixels that an image is wide on the page, by whole factors
 
 
 def drawn(run: RunFolder) -> dict[str, Any] | None:
-    """``strength`` of what sets the groups apart ("" where that was not kept), and ``rows``: for each group its
-    ``label``, what sets it ``apart`` (None likewise) and what was ``drawn`` of it, as ``_strip``; None for a run that
-    generates nothing.
-    """
+    """The pictures of the chosen answer, as ``_answer``; None for a run that generates nothing."""
     if run.samples is None:
         return None
-    pictures = run.groupings.get(str((run.info.get("answers") or {}).get("chosen")))
-    rows = [
-        {"label": label, "drawn": _strip(own), "apart": None if pictures is None else _strip(pictures.apart[[label]])}
-        for label, own in enumerate(run.samples[:MOST_SHOWN])
-    ]
-    return {"strength": "" if pictures is None else _share(pictures.strength), "rows": rows}
+    name = str(_told(run).get("chosen"))
+    if name in run.group_pictures:
+        return _answer(run, name)
+    rows = [{"label": label, "drawn": _strip(own)} for label, own in enumerate(run.samples[:MOST_GROUPS])]
+    return {"name": name, "strength": "", "many": len(run.samples), "rows": rows}  # a run before more was kept
 
 
 def other_groupings(run: RunFolder) -> list[dict[str, Any]]:
-    """Of each answer that is offered beside the chosen one its ``name``, ``agreement`` with it and ``strength`` as
-    text, and ``rows``: ``label`` and ``size`` of each group, and ``apart``, ``images`` and ``drawn``, as ``_strip``.
+    """The pictures of each answer that is offered beside the chosen one, as ``_answer``, with its ``agreement``."""
+    others = [name for name in run.group_pictures if name != _told(run).get("chosen")]
+    return [_answer(run, name) | {"agreement": _agreement(run, name)} for name in others]
+
+
+def _answer(run: RunFolder, name: str) -> dict[str, Any]:
+    """The ``name`` of an answer, the ``strength`` of what sets its groups apart as text, how ``many`` groups it has,
+    and ``rows``: of each group its ``label`` and ``size``, and ``apart``, ``images`` and ``drawn``, as ``_strip``.
     """
-    told = run.info.get("answers") or {}
-    agreement = {row.get("name"): row.get("ari") for row in told.get("answers") or [] if isinstance(row, dict)}
-    return [
-        {"name": name, "agreement": _number(agreement.get(name)), "strength": _share(own.strength),
-         "rows": _rows(own, (run.answers or {})[name])}
-        for name, own in run.groupings.items()
-        if name != told.get("chosen") and name in (run.answers or {})
-    ]  # fmt: skip
+    own, sizes = run.group_pictures[name], np.bincount((run.answers or {})[name])
+    rows = [_row(own, label, int(size)) for label, size in enumerate(sizes[:MOST_GROUPS])]
+    return {"name": name, "strength": f"{own.strength:.1%}", "many": len(sizes), "rows": rows}
 
 
-def _rows(own: GroupPictures, labels: np.ndarray) -> list[dict[str, Any]]:
-    sizes = np.bincount(labels, minlength=len(own.apart))
-    return [
-        {"label": label, "size": f"{sizes[label]:,}", "apart": _strip(own.apart[[label]]),
-         "images": _strip(own.of_group(label)), "drawn": _strip(own.drawn[label])}
-        for label in range(min(len(own.apart), MOST_SHOWN))
-    ]  # fmt: skip
+def _row(own: GroupPictures, label: int, size: int) -> dict[str, Any]:
+    return {
+        "label": label, "size": f"{size:,}", "apart": _strip(own.apart[[label]]),
+        "images": _strip(own.of_group(label)), "drawn": _strip(own.drawn[label]),
+    }  # fmt: skip
 
 
 def _strip(images: np.ndarray) -> dict[str, Any] | None:
@@ -68,9 +64,14 @@ def _strip(images: np.ndarray) -> dict[str, Any] | None:
     return {"image": image, "width": picture.width * factor, "height": height * factor}
 
 
-def _share(strength: float) -> str:
-    return f"{strength:.1%}"
+def _told(run: RunFolder) -> dict[str, Any]:
+    told = run.info.get("answers")
+    return told if isinstance(told, dict) else {}
 
 
-def _number(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else "\u2013"
+def _agreement(run: RunFolder, name: str) -> str:
+    """With the chosen answer, as run.json has it."""
+    rows = _told(run).get("answers")
+    known = rows if isinstance(rows, list) else []
+    found = [row.get("ari") for row in known if isinstance(row, dict) and row.get("name") == name]
+    return f"{found[0]:.3f}" if found and isinstance(found[0], float) else "\u2013"

@@ -15,7 +15,7 @@ COLUMNS = {
 
 def runs_words(run: RunFolder) -> dict[str, Any] | None:
     """``columns``, ``rows`` (number, figures as text, notes), ``nmi`` and ``scores`` (rows of text, each possibly none)
-    of the trainings in run.json; None when there are not several.
+    of the trainings in run.json, and ``n_others``, how many group by something else; None when there are not several.
     """
     told = run.info.get("answers")
     rows = told.get("runs") if isinstance(told, dict) else None
@@ -23,7 +23,8 @@ def runs_words(run: RunFolder) -> dict[str, Any] | None:
         return None
     assert isinstance(told, dict)
     columns = [name for name in COLUMNS if all(name in row for row in rows)]
-    chosen, others = told.get("chosen_run"), told.get("alternatives") or []
+    chosen, named = told.get("chosen_run"), told.get("alternatives")
+    others = named if isinstance(named, list) else []
     return {
         "columns": [COLUMNS[name] for name in columns],
         "rows": [
@@ -33,6 +34,7 @@ def runs_words(run: RunFolder) -> dict[str, Any] | None:
             }
             for row in rows
         ],
+        "n_others": len(others),
         "nmi": [[_text(value) for value in line] for line in told.get("nmi") or []],
         "scores": _scores(told.get("scores_of_runs")),
     }  # fmt: skip

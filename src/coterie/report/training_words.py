@@ -15,6 +15,8 @@ ANSWERS = {
     "linkage": "linkage on what was learned",
     "student": "a small network taught by the surest of the linkage",
 }
+# The same of the other trainings of a method that trains several times, whose names begin so.
+OF_OTHERS = {"run-": "the same of another training", "linkage-of-run-": "linkage on what another training learned"}
 # What was taken for a parameter, and the reason after a colon.
 TAKEN = {"trunk": "Its trunk is {}", "augment": "The images it learned from were varied as the preset {} says"}
 SCORES = {"accuracy": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
@@ -36,9 +38,10 @@ def training_words(run: RunFolder, time: str) -> dict[str, Any] | None:
         "clouds": _clouds(run),
         "attention": attention,
         "answers": answers,
-        "runs": runs_words(run),
+        "runs": (runs := runs_words(run)),
         "drawn": drawn(run),
         "others": other_groupings(run),
+        "n_others": 0 if runs is None else runs["n_others"],
     }
 
 
@@ -113,7 +116,7 @@ def _row(row: dict[str, Any], scored: list[str], chosen: str) -> dict[str, Any]:
     name = str(row.get("name", ""))
     return {
         "name": name,
-        "meaning": ANSWERS.get(name, ""),
+        "meaning": ANSWERS.get(name) or next((said for start, said in OF_OTHERS.items() if name.startswith(start)), ""),
         "n_clusters": _number(row.get("n_clusters")),
         "ari": _number(row.get("ari")),
         "scores": [_number(_scores(row).get(key)) for key in scored],

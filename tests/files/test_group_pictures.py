@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coterie.errors import RunFolderError
-from coterie.files.groupings import PARTS, GroupPictures, read_groupings, write_groupings
+from coterie.files.group_pictures import PARTS, GroupPictures, read_group_pictures, write_group_pictures
 from coterie.files.run_folder import RunFolder
 
 RNG = np.random.default_rng(0)
@@ -21,8 +21,8 @@ def pictures(k: int = 2, channels: int = 3) -> GroupPictures:
 
 def test_what_is_read_is_what_was_written_in_the_same_order(tmp_path: Path) -> None:
     written = {"linkage-of-run-2": pictures(3, 1), "head": pictures(2, 1)}
-    write_groupings(tmp_path / "groupings.npz", written)
-    found = read_groupings(tmp_path / "groupings.npz")
+    write_group_pictures(tmp_path / "group-pictures.npz", written)
+    found = read_group_pictures(tmp_path / "group-pictures.npz")
     assert list(found) == ["linkage-of-run-2", "head"]
     for name, own in written.items():
         for part in PARTS:
@@ -39,10 +39,12 @@ def test_the_images_of_a_group_are_those_that_are_counted() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"apart": np.zeros((2, 3, 6, 4), np.uint8)},
+        {"apart": np.zeros((2, 1, 6, 5), np.uint8)},
+        {"images": np.zeros((2, 2, 6, 5), np.uint8), "apart": np.zeros((2, 2, 6, 5), np.uint8)},
         {"apart": np.zeros((2, 3, 6, 5), np.float32)},
         {"drawn": np.zeros((1, 4, 3, 6, 5), np.uint8)},
         {"images": np.zeros((2, 6, 5), np.uint8)},
+        {"images": np.zeros((1, 3, 6, 5), np.uint8)},
         {"counts": np.array([1, 2])},
         {"counts": np.array([3, -1])},
         {"counts": np.array([1.0, 1.0])},
@@ -50,12 +52,12 @@ def test_the_images_of_a_group_are_those_that_are_counted() -> None:
     ],
 )
 def test_parts_that_do_not_fit_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
-    write_groupings(tmp_path / "groupings.npz", {"head": replace(pictures(), **change)})
+    write_group_pictures(tmp_path / "group-pictures.npz", {"head": replace(pictures(), **change)})
     with pytest.raises(ValueError, match=r"its pictures do not fit|not those that are counted"):
-        read_groupings(tmp_path / "groupings.npz")
+        read_group_pictures(tmp_path / "group-pictures.npz")
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "groupings.npz").write_bytes(b"PK no archive")
-    with pytest.raises(RunFolderError, match=r"groupings\.npz is missing or damaged"):
-        _ = RunFolder(tmp_path, {}).groupings
+    (tmp_path / "group-pictures.npz").write_bytes(b"PK no archive")
+    with pytest.raises(RunFolderError, match=r"group-pictures\.npz is missing or damaged"):
+        _ = RunFolder(tmp_path, {}).group_pictures

@@ -9,15 +9,16 @@ import numpy as np
 from coterie.files.atomic import write_npz
 
 PARTS = ("apart", "strength", "images", "counts", "drawn")
+MOST_GROUPS = 40  # of one answer, the largest
 
 
 @dataclass(frozen=True)
 class GroupPictures:
-    """Of the K groups of one answer, all uint8 and of images (c, h, w).
+    """Of the K largest groups of one answer, 40 at most, all uint8; what is large is shrunk.
 
     apart: (K, c, h, w), what sets each apart: 127 where its mean image is like that of all; ``strength``, 0 to 1, is
-    the difference of the brightest or darkest. images: (M, c, h, w), real ones that lie well within a group, those of
-    the first group first; ``counts`` (K,) int64 says how many are of each. drawn: (K, m, c, h, w), generated images.
+    the difference of the brightest or darkest. images: (M, c, h', w'), real ones that lie well within a group, those of
+    the first group first; ``counts`` (K,) int64 says how many are of each. drawn: (K, m, c, h', w'), generated images.
     """
 
     apart: np.ndarray
@@ -32,16 +33,16 @@ class GroupPictures:
         return self.images[end - int(self.counts[label]) : end]
 
 
-def write_groupings(path: Path, groupings: Mapping[str, GroupPictures]) -> None:
+def write_group_pictures(path: Path, pictures: Mapping[str, GroupPictures]) -> None:
     """Writes the pictures of each answer by its name, as ``name.apart``, ``name.strength`` and so on; the order of
-    ``groupings`` stands in ``names``.
+    ``pictures`` stands in ``names``.
     """
-    arrays = {f"{name}.{part}": np.asarray(getattr(own, part)) for name, own in groupings.items() for part in PARTS}
-    write_npz(path, names=np.array(list(groupings), dtype=np.str_), **arrays)
+    arrays = {f"{name}.{part}": np.asarray(getattr(own, part)) for name, own in pictures.items() for part in PARTS}
+    write_npz(path, names=np.array(list(pictures), dtype=np.str_), **arrays)
 
 
-def read_groupings(path: Path) -> dict[str, GroupPictures]:
-    """What ``write_groupings`` wrote; ValueError when its parts do not fit each other, and NumPy's errors."""
+def read_group_pictures(path: Path) -> dict[str, GroupPictures]:
+    """What ``write_group_pictures`` wrote; ValueError when its parts do not fit each other, and NumPy's errors."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         found = {
             str(name): GroupPictures(**{part: archive[f"{name}.{part}"] for part in PARTS}) for name in archive["names"]
@@ -50,12 +51,12 @@ def read_groupings(path: Path) -> dict[str, GroupPictures]:
 
 
 def _checked(own: GroupPictures) -> GroupPictures:
-    k, shape = len(own.apart), own.apart.shape[1:]
-    pixels = (own.apart, own.images, own.drawn)
-    fits = own.images.shape[1:] == shape and own.drawn.shape[2:] == shape and len(own.drawn) == k
-    counted = own.counts.shape == (k,) and own.counts.dtype.kind == "i" and (own.counts >= 0).all()
-    if len(shape) != 3 or shape[0] not in (1, 3) or not fits or any(part.dtype != np.uint8 for part in pixels):
+    k, pixels = len(own.apart), (own.apart, own.images, own.drawn)
+    fits = own.apart.ndim == own.images.ndim == 4 and own.drawn.ndim == 5 and len(own.drawn) == k
+    alike = {part.shape[-3] for part in pixels} in ({1}, {3}) if fits else False
+    if not alike or any(part.dtype != np.uint8 for part in pixels):
         raise ValueError("its pictures do not fit each other")
+    counted = own.counts.shape == (k,) and own.counts.dtype.kind == "i" and (own.counts >= 0).all()
     if not counted or own.counts.sum() != len(own.images) or np.shape(own.strength) != ():
         raise ValueError("its images are not those that are counted")
     return GroupPictures(own.apart, float(own.strength), own.images, own.counts, own.drawn)
