@@ -2,8 +2,9 @@
 
     python benchmarks/render_udc.py
 
-The JSON are what udc_gaussians.py, udc_study.py, udc_rivals.py and udc_speed.py beside this file measured. A study
-without rows is "not measured yet", with the command that measures it. The same rows give the same bytes.
+The JSON are what udc_gaussians.py, udc_study.py, udc_folder.py, udc_rivals.py and udc_speed.py beside this file
+measured. A study without rows is "not measured yet", with the command that measures it. The same rows give the same
+bytes.
 """
 
 from collections.abc import Sequence
@@ -22,9 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs/results/udc"
 PAGE = ROOT / "docs/results/udc.md"
 IMAGES = ROOT / "docs/images"
-STUDIES = ("runs", "rivals", "gaussians", "speed")
+STUDIES = ("runs", "folder", "rivals", "gaussians", "speed")
 COMMANDS = {
     "runs": "udc_study.py artifact-mnist-test --size 4 --set n_runs=5", "rivals": "udc_rivals.py",
+    "folder": "udc_folder.py faint-mnist-test --size 6",
     "gaussians": "udc_gaussians.py", "speed": "udc_speed.py --shape 1,14,14 --width 8 --runs 10",
 }  # fmt: skip
 CUES = ("artifact-mnist", "faint-mnist")  # how the sets begin in which one pixel is the class
@@ -53,7 +55,8 @@ def page(studies: Studies) -> str:
     runs = studies["runs"]
     of_a_pixel = [row for row in runs if row["set"].startswith(CUES)]
     others = [row for row in runs if not row["set"].startswith(CUES)]
-    parts = [_introduction(), _runs(of_a_pixel, "One pixel is the class"), _rivals(studies["rivals"])]
+    parts = [_introduction(), _folders(studies["folder"]), _runs(of_a_pixel, "One pixel is the class")]
+    parts.append(_rivals(studies["rivals"]))
     parts += [_gaussians(studies["gaussians"]), _runs(others, "Other sets"), _choice(runs), _speed(studies["speed"])]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -96,6 +99,35 @@ def _runs(rows: list[Row], title: str) -> str:
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", *origins(rows)])
+
+
+def _folders(rows: list[Row]) -> str:
+    """What `coterie cluster` answers of folders of files."""
+    title = "From a folder of files"
+    if not rows:
+        return _nothing(title, "folder")
+    told = (
+        f"## {title}\n\n"
+        "The images as PNG in a folder, and the command. Chosen without classes are the training, and of its two\n"
+        "answers the one; *sets apart* is the largest difference, of full brightness and beyond chance, between the\n"
+        "mean of a group and that of all images, as the page shows it. Other answers are offered beside it."
+    )
+    return "\n".join([told, *map(_folder, rows), "", *origins(rows)])
+
+
+def _folder(row: Row) -> str:
+    images = f"`{row['set']}`, {row['n']:,} images of {' x '.join(map(str, row['shape']))}"
+    chosen = f"run {row['chosen_run']} of {len(row['runs'])} is chosen"
+    lines = [
+        "", f"{images}; {chosen}; {row['seconds'] / 60:,.0f} minutes of training.", "", "```sh", row["asked"], "```", "",
+        "| answer | ACC | NMI | ARI | sets apart | |", "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]  # fmt: skip
+    for name, scores in row["answers"].items():
+        told = "chosen" if name == row["chosen"] else "offered" if name in row["strength"] else ""
+        apart = f"{row['strength'][name]:.1%}" if name in row["strength"] else "–"
+        cells = [f"`{name}`", *(_share(scores[score]) for score in ("acc", "nmi", "ari")), apart, told]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _settings(parameters: Row) -> str:

@@ -53,7 +53,7 @@ def speed(plan: str, runs: int, per_second: float) -> Row:
 
 
 def studies(**found: list[Row]) -> dict[str, list[Row]]:
-    return {"runs": [], "rivals": [], "gaussians": [], "speed": []} | found
+    return {"runs": [], "folder": [], "rivals": [], "gaussians": [], "speed": []} | found
 
 
 def cells(text: str, beginning: str) -> list[str]:
@@ -74,7 +74,22 @@ def test_a_row_says_how_many_runs_found_all_of_it_and_which_one_was_chosen(rende
     assert row[3:8] == ["3", f"{acc}; {acc}; {ari}", "2", "1.000 / 1.000 / 1.000", "1.000"]
     assert row[8:] == [".500 / .250 / .200", "run 2", "10"]
     assert cells(text, "| `artifact-mnist-test` |")[2:4] == ["0.50", "–"]
-    assert text.count("Not measured yet") == 4
+    assert text.count("Not measured yet") == 5
+
+
+def test_a_folder_has_its_command_and_all_answers_with_what_sets_their_groups_apart(renderer: ModuleType) -> None:
+    scores = {"acc": 0.5, "nmi": 0.25, "ari": 0.125}
+    row = {
+        "set": "faint-mnist-test", "n": 10000, "shape": [1, 6, 6], "seconds": 90.0,
+        "asked": "coterie cluster images -k 3", "runs": [{}, {}], "chosen_run": 2, "chosen": "linkage", "strength": {"linkage": 0.25, "run-1": 0.0},
+        "answers": {"head": scores, "linkage": {**scores, "acc": 1.0}, "run-1": scores}, **ORIGIN,
+    }  # fmt: skip
+    text = renderer.page(studies(folder=[row]))
+    assert "run 2 of 2 is chosen; 2 minutes of training." in text
+    assert "\n```sh\ncoterie cluster images -k 3\n```\n" in text
+    assert cells(text, "| `linkage`") == ["`linkage`", "1.000", ".250", ".125", "25.0%", "chosen"]
+    assert cells(text, "| `run-1`")[4:] == ["0.0%", "offered"]
+    assert cells(text, "| `head`")[4:] == ["–", ""]
 
 
 def test_gaussians_are_in_the_order_of_their_noises_with_the_paper_beside_them(renderer: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""benchmarks/udc_gaussians.py, udc_study.py, udc_rivals.py and udc_speed.py on the smallest of settings."""
+"""The benchmarks of UDC (udc_gaussians, udc_study, udc_folder, udc_rivals, udc_speed) on the smallest of settings."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ def rows_of(name: str, out: Path, *words: str) -> Rows:
     script = load_script(name)
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # so little training deserves every warning there is
-        patch.setattr(sys, "argv", [f"{name}.py", *words, "--out", str(out)])
+        patch.setattr(sys, "argv", [f"{name}.py", "--out", str(out), *words])
         if hasattr(script, "load"):
             patch.setattr(script, "load", lambda *given: Dataset("patterns", IMAGES[:, None], CLASSES, 3, "made here"))
         script.main()
@@ -56,6 +56,20 @@ def test_a_study_scores_every_run_as_it_ended_and_as_it_was_chosen(tmp_path: Pat
             values = [run[score] for run in told["runs"]]
             assert (told["spread"][score]["min"], told["spread"][score]["max"]) == (min(values), max(values))
     assert {run["iteration"] for run in row["at_the_end"]["runs"]} == {4}
+
+
+def test_a_folder_is_grouped_by_the_command_and_a_whole_run_is_only_read(tmp_path: Path) -> None:
+    words = ("patterns", "--size", "12", "--work", str(tmp_path / "work"), "--", "--map", "pca", "--batch-size", "6",
+             "--set", "iterations=2", "--set", "n_runs=2", "--set", "width=2", "--set", "n_noise=2")  # fmt: skip
+    (row,) = rows_of("udc_folder", tmp_path / "folder.json", *words)
+    assert (row["n"], row["shape"], row["parameters"]["iterations"]) == (120, [1, 12, 12], 2)
+    assert row["asked"].startswith("coterie cluster images -k 3 --method udc --classes classes.csv --map pca ")
+    assert {"head", "linkage"} < row["answers"].keys()
+    assert row["answers"][row["chosen"]] == {score: row[score] for score in ("acc", "nmi", "ari")}
+    written = (tmp_path / "work/run/run.json").stat().st_mtime_ns
+    first, again = rows_of("udc_folder", tmp_path / "folder.json", *words)
+    assert first == again == row
+    assert (tmp_path / "work/run/run.json").stat().st_mtime_ns == written
 
 
 def test_rivals_are_measured_once_and_those_that_refuse_have_no_row(tmp_path: Path) -> None:

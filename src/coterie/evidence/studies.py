@@ -106,10 +106,20 @@ UDC_SETTINGS = {
 def _udc_runs(row: Row) -> Iterator[Short]:
     size = " x ".join(map(str, row["shape"][1:]))
     runs = [triple for run in row["selected"]["runs"] for triple in _triple(run)]
+    yield _record(
+        row, _udc_label(row), "pixels", runs, size=size, n_classes=row["parameters"]["n_clusters"], nmi="arithmetic"
+    )
+
+
+def _udc_label(row: Row) -> str:
     settings = {name: value for name, value in row["parameters"].items() if name in UDC_SETTINGS}
-    told = [f"{name}={value}" for name, value in settings.items() if value != UDC_SETTINGS[name]]
-    label = ", ".join(["udc", *told])
-    yield _record(row, label, "pixels", runs, size=size, n_classes=row["parameters"]["n_clusters"], nmi="arithmetic")
+    return ", ".join(["udc", *(f"{name}={value}" for name, value in settings.items() if value != UDC_SETTINGS[name])])
+
+
+def _udc_folder(row: Row) -> Iterator[Short]:
+    size = " x ".join(map(str, row["shape"][1:]))
+    k = row["parameters"]["n_clusters"]
+    yield _record(row, _udc_label(row), "pixels", _triple(row), size=size, n_classes=k, nmi="arithmetic")
 
 
 def _udc_rivals(row: Row) -> Iterator[Short]:
@@ -133,6 +143,7 @@ STUDIES: dict[str, tuple[Callable[[Row], Iterator[Short]], str]] = {
     "handcrafted.json": (_handcrafted, "defaults, on pixels and hand-crafted features"),
     "jule/clusterers.json": (_clusterers, "other clusterers on pixels and on what JULE learned"),
     "udc/runs.json": (_udc_runs, "a small UDC; over the runs of one training"),
+    "udc/folder.json": (_udc_folder, "UDC from a folder of files; the answer that it chose"),
     "udc/rivals.json": (_udc_rivals, "defaults beside a small UDC; deep methods for 8 epochs"),
     "probe.json": (_probe, "a small network learns the classes from features that stay"),
 }

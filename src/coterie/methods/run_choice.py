@@ -97,14 +97,12 @@ def best_run(figures: Figures, kept: np.ndarray, choose: int | None = None) -> t
         return 0, "it is the only run"
     best = best_first(figures, kept)[0]
     near = int((_cuts_little(figures, kept) & (figures.collapsed == figures.collapsed[best])).sum())
-    cut = f"{1 - kept[best]:.1%} of the neighbour graph of its own features"
+    this, cut = f"run {best + 1} of {n}", f"cuts {1 - kept[best]:.1%} of the neighbour graph of its own features"
     if near == 1:
-        return (
-            best,
-            f"run {best + 1} of {n} cuts {cut}, less than half of what any other run does that has not collapsed",
-        )
+        return best, f"{this} {cut}, less than half of what any other run does that has not collapsed"
     told = ", ".join(f"{name} {getattr(figures, name)[best]:.3g}" for name in CRITERIA)
-    return best, f"run {best + 1} of {n} has the best mean rank in figures without labels ({told}) and cuts {cut}"
+    among = "" if near == n else f", of the {near} runs that cut little,"
+    return best, f"{this} has{among} the best mean rank in figures without labels ({told}) and {cut}"
 
 
 def moment_ranks(figures: Sequence[Figures]) -> np.ndarray:
