@@ -119,7 +119,8 @@ def _folder(row: Row) -> str:
     images = f"`{row['set']}`, {row['n']:,} images of {' x '.join(map(str, row['shape']))}"
     chosen = f"run {row['chosen_run']} of {len(row['runs'])} is chosen"
     lines = [
-        "", f"{images}; {chosen}; {row['seconds'] / 60:,.0f} minutes of training.", "", "```sh", row["asked"], "```", "",
+        "", f"{images}; {chosen}; {row['seconds'] / 60:,.0f} minutes of training.", "",
+        "```sh", row["asked"], "```", "",
         "| answer | ACC | NMI | ARI | sets apart | |", "| --- | ---: | ---: | ---: | ---: | --- |",
     ]  # fmt: skip
     for name, scores in row["answers"].items():

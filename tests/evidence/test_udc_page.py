@@ -81,7 +81,8 @@ def test_a_folder_has_its_command_and_all_answers_with_what_sets_their_groups_ap
     scores = {"acc": 0.5, "nmi": 0.25, "ari": 0.125}
     row = {
         "set": "faint-mnist-test", "n": 10000, "shape": [1, 6, 6], "seconds": 90.0,
-        "asked": "coterie cluster images -k 3", "runs": [{}, {}], "chosen_run": 2, "chosen": "linkage", "strength": {"linkage": 0.25, "run-1": 0.0},
+        "asked": "coterie cluster images -k 3", "runs": [{}, {}], "chosen_run": 2, "chosen": "linkage",
+        "strength": {"linkage": 0.25, "run-1": 0.0},
         "answers": {"head": scores, "linkage": {**scores, "acc": 1.0}, "run-1": scores}, **ORIGIN,
     }  # fmt: skip
     text = renderer.page(studies(folder=[row]))
