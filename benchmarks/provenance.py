@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -9,8 +10,8 @@ from pathlib import Path
 
 from coterie.evidence.machine import commit, machine
 
-FULL, SHORT = 40, 7  # digits of a commit
-COMMIT = os.environ.get("COTERIE_COMMIT") or commit() or "unknown"  # of the code that was loaded, not of a later one
+# Of the code that was loaded, not of a later one.
+COMMIT = os.environ.get("COTERIE_COMMIT") or re.sub(r"^([0-9a-f]{7})[0-9a-f]*", r"\1", commit() or "unknown")
 
 
 def provenance() -> dict[str, object]:
@@ -20,7 +21,7 @@ def provenance() -> dict[str, object]:
     found = machine()
     return {
         "command": shlex.join(["python", *[Path(a).name if a.startswith("/") else a for a in sys.argv]]),
-        "commit": COMMIT[:SHORT] + COMMIT[FULL:],
+        "commit": COMMIT,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{found['cores']} cores, {platform.machine()}, {found['gpu'] or 'no GPU'}",
     }

@@ -25,6 +25,7 @@ from coterie.evidence.datasets import Dataset, load
 from coterie.files.run_folder import RunFolder
 
 SCORES = {"acc": "accuracy", "nmi": "nmi_arithmetic", "ari": "ari"}
+SAME = ("set", "size", "asked")  # a row that is measured again is replaced
 OUT = Path("docs/results/udc/folder.json")
 
 
@@ -39,6 +40,7 @@ def main() -> None:
     end = given.index("--") if "--" in given else len(given)
     asked, options = parser.parse_args(given[:end]), given[end + 1 :]
     data = load(asked.name, asked.data, (asked.size, asked.size))
+    check_work(asked.work, [asked.name, asked.size, *options])
     write_images(data, asked.work)
     command = ["cluster", "images", "-k", str(data.n_clusters), "--method", "udc", "--classes", "classes.csv"]
     if not is_complete(asked.work / "run"):
@@ -46,8 +48,18 @@ def main() -> None:
         subprocess.run([installed, *command, "--out", "run", *options], cwd=asked.work, check=True)
     shown = " ".join(["coterie", *command, *options])
     row = {"set": asked.name, "size": asked.size, "asked": shown, **read_run(RunFolder.open(asked.work / "run"))}
-    keep(asked.out, [*read_rows(asked.out), row | provenance()])
+    others = [kept for kept in read_rows(asked.out) if any(kept[name] != row[name] for name in SAME)]
+    keep(asked.out, [*others, row | provenance()])
     print(json.dumps(row, indent=1))
+
+
+def check_work(folder: Path, given: list[str]) -> None:
+    """Notes in ``folder`` what is ``given``, and refuses one that was begun with something else."""
+    note = folder / "asked.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    if note.exists() and json.loads(note.read_text(encoding="utf-8")) != given:
+        raise SystemExit(f"{folder} was begun with {note.read_text(encoding='utf-8')}; give another --work")
+    note.write_text(json.dumps(given), encoding="utf-8")
 
 
 def write_images(data: Dataset, folder: Path) -> None:
@@ -71,13 +83,13 @@ def is_complete(run: Path) -> bool:
 
 def read_run(run: RunFolder) -> Row:
     """What the run folder says, in the terms of the other studies."""
-    told, (last, *_) = run.info["answers"], (run.training or [{}])[::-1]
+    told, last = run.info["answers"], (run.training or [{}])[-1]
     return {
         "n": run.info["images"]["n"], "shape": run.info["images"]["shape"], "parameters": run.info["config"],
-        "chosen_run": told["chosen_run"], "chosen": told["chosen"], "because": told["because"],
+        "chosen_run": told.get("chosen_run", 1), "chosen": told["chosen"], "because": told["because"],
         **of_interest(run.info["scores"]),
         "answers": {row["name"]: of_interest(row["scores"]) for row in told["answers"]},
-        "runs": told["runs"], "pairwise_nmi": told["nmi"], "alternatives": told["alternatives"],
+        "runs": told.get("runs", []), "pairwise_nmi": told.get("nmi"), "alternatives": told.get("alternatives", []),
         "strength": {name: round(own.strength, 4) for name, own in run.group_pictures.items()},
         "seconds": last.get("seconds"), "timings": run.info["timings"],
         "warnings": [warning["message"] for warning in run.info["warnings"]],

@@ -7,7 +7,7 @@ Classes score and do nothing else; ``--images`` takes that many evenly spread im
 Hungarian naming, NMI with the arithmetic mean, ARI) stand beside "legacy": means over batches of 100 of purity, NMI and
 ARI, which is how the official code scores, and for comparison with the paper only (udc.md section 9). With them comes
 the rank correlation over the runs of each criterion that needs no classes with ARI. In rows that have "linkages",
-"pairwise_nmi" and "alternatives" are by the answer of each run that keeps more of its graph, before by the heads.
+"pairwise_nmi" and "alternatives" are by the answer of each run that counts (assign), before by the heads.
 
 All of this stands twice in the row, of one training: as the runs ended ("at_the_end", the paper's form), and as they
 were at the moments that were chosen without labels ("selected", ``checkpoint="auto"``).
@@ -27,6 +27,7 @@ from study_rows import keep, read_rows
 from coterie.cli.training_options import typed
 from coterie.evidence.datasets import data_folder, load
 from coterie.methods.run_choice import CRITERIA, Figures, correlations, spread
+from coterie.methods.run_names import head_of, linkage_of
 from coterie.methods.udc import UDC
 from coterie.metrics import accuracy, ari, legacy_batch_scores, nmi
 
@@ -45,14 +46,14 @@ def scored(classes: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 def labels_of_runs(model: UDC) -> list[np.ndarray]:
     """(n,) of each run, in their order."""
-    names = ["head" if i + 1 == model.chosen_run_ else f"run-{i + 1}" for i in range(model.n_runs)]
+    names = ["head" if i + 1 == model.chosen_run_ else head_of(i) for i in range(model.n_runs)]
     return [model.answers_[name].labels for name in names]
 
 
 def linkages_of_runs(model: UDC) -> list[np.ndarray]:
-    """(n,) of each run, in their order; none of more images than runs are compared on."""
-    names = ["linkage" if i + 1 == model.chosen_run_ else f"linkage-of-run-{i + 1}" for i in range(model.n_runs)]
-    return [model.answers_[name].labels for name in names] if all(name in model.answers_ for name in names) else []
+    """(n,) of each run, in their order."""
+    names = ["linkage" if i + 1 == model.chosen_run_ else linkage_of(i) for i in range(model.n_runs)]
+    return [model.answers_[name].labels for name in names]
 
 
 def fitted(model: UDC, images: np.ndarray, checkpoint: str) -> tuple[UDC, list[str]]:

@@ -1,6 +1,7 @@
 """Criteria of made-up runs, how well they order them, and the run that is chosen."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,14 @@ def candidates() -> list[Candidate]:
 @pytest.fixture(scope="module")
 def rows(candidates: list[Candidate]) -> list[dict[str, Any]]:
     return figures(candidates)
+
+
+def test_answers_of_trainings_that_a_run_did_not_choose_are_left_out(
+    candidates: list[Candidate], rows: list[dict[str, Any]]
+) -> None:
+    more = {"run-2": moved(0.9, 7), "linkage-of-run-2": moved(0.9, 8)}
+    with_others = [replace(one, answers=one.answers | more) for one in candidates]
+    assert figures(with_others) == rows
 
 
 def test_there_is_a_row_for_each_run_and_answer_with_every_criterion(rows: list[dict[str, Any]]) -> None:

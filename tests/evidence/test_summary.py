@@ -1,7 +1,9 @@
 """Summaries, against values worked out by hand."""
 
 from coterie.evidence.recipe import Recipe, parse_recipe, shipped_recipes
-from coterie.evidence.summary import spread, summarise, table
+from coterie.evidence.summary import is_of_another, spread, summarise, table
+from coterie.methods.run_names import head_of, linkage_of
+from coterie.report.training_words import OF_OTHERS
 
 NOTHING = {"kind": "GraphWarning", "message": "at /home/somebody"}
 
@@ -97,3 +99,9 @@ def test_where_runs_chose_differently_what_they_chose_has_lines_of_its_own() -> 
 
 def test_one_run_has_a_dash_for_its_sd() -> None:
     assert table(summarise(recipe(), [record(0, "a", a=1.0)]))[1][-1] == "-"
+
+
+def test_the_answers_of_other_trainings_are_known_by_the_names_that_methods_give_them() -> None:
+    assert all(is_of_another(name) for name in (head_of(1), linkage_of(1)))
+    assert not any(is_of_another(name) for name in ("head", "linkage", "last", "student"))
+    assert [head_of(0).removesuffix("1"), linkage_of(0).removesuffix("1")] == list(OF_OTHERS)

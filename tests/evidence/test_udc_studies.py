@@ -67,9 +67,10 @@ def test_a_folder_is_grouped_by_the_command_and_a_whole_run_is_only_read(tmp_pat
     assert {"head", "linkage"} < row["answers"].keys()
     assert row["answers"][row["chosen"]] == {score: row[score] for score in ("acc", "nmi", "ari")}
     written = (tmp_path / "work/run/run.json").stat().st_mtime_ns
-    first, again = rows_of("udc_folder", tmp_path / "folder.json", *words)
-    assert first == again == row
+    assert rows_of("udc_folder", tmp_path / "folder.json", *words) == [row]
     assert (tmp_path / "work/run/run.json").stat().st_mtime_ns == written
+    with pytest.raises(SystemExit, match=r"was begun with .* give another --work"):
+        rows_of("udc_folder", tmp_path / "folder.json", *words[:-1], "n_noise=3")
 
 
 def test_rivals_are_measured_once_and_those_that_refuse_have_no_row(tmp_path: Path) -> None:

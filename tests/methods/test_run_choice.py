@@ -178,8 +178,8 @@ def test_runs_that_found_something_else_are_offered_once() -> None:
     lost = found._replace(collapsed=np.array([False, True, False, True]))
     assert other_features(nmi, lost, np.ones(4), 0) == []
     assert told_of_others([]) == ""
-    assert told_of_others([2]) == "; run 2 groups by something else"
-    assert told_of_others([2, 4]) == "; runs 2, 4 group by something else"
+    assert told_of_others(["run-2"]) == "; run-2 groups by something else"
+    assert told_of_others(["run-2", "linkage-of-run-4"]) == "; run-2, linkage-of-run-4 group by something else"
 
 
 def test_a_distance_that_falls_and_rises_again_is_drift_and_one_that_falls_is_none() -> None:

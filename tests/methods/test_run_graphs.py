@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from coterie.graphs.grouping import Grouping, LinkageSettings
+from coterie.methods import run_graphs
+from coterie.methods.answers import Answer
 from coterie.methods.run_graphs import answers_of_others, drawn_by_others, drawn_for, judged, judged_alone
 from coterie.metrics import accuracy
 
@@ -59,10 +62,18 @@ def test_of_the_other_runs_both_answers_stand_and_what_is_drawn_for_the_one_that
 
 
 def test_of_many_images_some_are_looked_at_and_the_others_are_placed_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coterie.methods.run_graphs.JUDGED", 60)
+    monkeypatch.setattr(run_graphs, "JUDGED", 60)
     mixed = np.random.default_rng(1).permutation(150)
     apart, classes = (values[mixed] for values in blobs(0, 12.0))
+    seen, linkage = [], run_graphs.linkage_answer
+
+    def spy(features: np.ndarray, settings: LinkageSettings) -> tuple[Answer, Grouping]:
+        seen.append(len(features))
+        return linkage(features, settings)
+
+    monkeypatch.setattr(run_graphs, "linkage_answer", spy)
     found = judged(lambda _: apart, shares_of(classes)[:, None], 3, "linkage")
+    assert seen == [60]
     labels, confidence = found.answers[0]["linkage"]
     assert accuracy(classes, labels) == 1
     assert (labels.dtype, confidence.dtype) == (np.int64, np.float32)

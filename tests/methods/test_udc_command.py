@@ -69,9 +69,13 @@ def test_with_known_classes_the_spread_of_the_runs_is_kept_printed_shown_and_eva
     again = coterie("evaluate", run, "--classes", "folders")
     table = {words[0]: words[1:] for line in again.out.splitlines() if (words := line.split())}
     assert again.out.splitlines()[-5].split() == ["of", "its", "runs", "min", "median", "max"]
+    other = 3 - about["chosen_run"]
+    assert again.out.splitlines()[0].split() == ["head", "linkage", f"run-{other}"]  # and of its linkage in JSON only
     assert table["accuracy"] == [f"{value:.4f}" for value in (lowest, middle, highest)]
     scores = json.loads(coterie("evaluate", run, "--classes", "folders", "--json").out)
     assert scores["scores_of_runs"] == about["scores_of_runs"]
+    assert f"linkage-of-run-{other}" in scores["answers"]
+    assert f"linkage-of-run-{other} " not in done.out
 
 
 def test_the_page_has_the_curves_of_the_training(finished: tuple[Path, Done]) -> None:

@@ -76,13 +76,13 @@ def _pictures(model: Any, store: ImageStore) -> dict[str, GroupPictures]:
 
 
 def _pictures_of(answer: Any, drawn: np.ndarray, store: ImageStore) -> GroupPictures:
-    apart, strength = set_apart(store.images, answer.labels)
+    apart, strength = set_apart(store.images, answer.labels, MOST_GROUPS, 2 * SIDE)
     surest = [own[:N_PICTURED] for own in surest_first(answer.labels, answer.confidence)[:MOST_GROUPS]]
     images = np.asarray(store.images[np.concatenate(surest)])
     own = drawn[:MOST_GROUPS]
     small = shrunk(own.reshape(-1, *own.shape[2:]), SIDE)
     return GroupPictures(
-        shrunk(apart[:MOST_GROUPS], 2 * SIDE), strength, shrunk(images, SIDE), np.array([len(rows) for rows in surest]),
+        apart, strength, shrunk(images, SIDE), np.array([len(rows) for rows in surest]),
         small.reshape(*own.shape[:2], *small.shape[1:]),
     )  # fmt: skip
 

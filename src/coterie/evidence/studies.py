@@ -95,12 +95,8 @@ def _clusterers(row: Row) -> Iterator[Short]:
     yield _record(row, label, given, _triple(row), n_classes=row["k"])
 
 
-UDC_SETTINGS = {
-    "eta": None,
-    "noise_scale": 1.0,
-    "class_noise": 0.0,
-    "beside": 0,
-}  # that tell trainings apart, and what goes unsaid
+# That tell trainings apart, and what goes unsaid.
+UDC_SETTINGS = {"eta": "auto", "noise_scale": 1.0, "class_noise": 0.0, "beside": 0, "iterations": None}
 
 
 def _udc_runs(row: Row) -> Iterator[Short]:
@@ -143,7 +139,10 @@ STUDIES: dict[str, tuple[Callable[[Row], Iterator[Short]], str]] = {
     "handcrafted.json": (_handcrafted, "defaults, on pixels and hand-crafted features"),
     "jule/clusterers.json": (_clusterers, "other clusterers on pixels and on what JULE learned"),
     "udc/runs.json": (_udc_runs, "a small UDC; over the runs of one training"),
-    "udc/folder.json": (_udc_folder, "UDC from a folder of files; the answer that it chose"),
+    "udc/folder.json": (
+        _udc_folder,
+        "UDC from a folder of files; the answer chosen from several trainings",
+    ),
     "udc/rivals.json": (_udc_rivals, "defaults beside a small UDC; deep methods for 8 epochs"),
     "probe.json": (_probe, "a small network learns the classes from features that stay"),
 }

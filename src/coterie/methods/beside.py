@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from coterie.errors import ConfigError, FewImagesWarning
+from coterie.graphs.sampled import sampled_rows
 from coterie.images.store import ImageStore
 
 SIDE = 16  # pixels a side that are looked at, at most: a group is of what is large
@@ -46,14 +47,14 @@ class Groups:
 def pixel_groups(store: ImageStore, n_groups: int) -> Tensor:
     """(n,) int64 in 0..n_groups-1: k-means of the images of ``store``, shrunk to at most 16 x 16 pixels.
 
-    They do not depend on the seed of a training. Means are of 20,000 images evenly spread, where there are more. Raises
+    They do not depend on the seed of a training. Means are of 20,000 images drawn evenly, where there are more. Raises
     ConfigError for more groups than there are different images.
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
     looks = _looks(store)
-    learned_from = looks[:: -(-len(looks) // LEARNED_FROM)]
+    learned_from = looks[sampled_rows(len(looks), LEARNED_FROM)] if len(looks) > LEARNED_FROM else looks
     means = KMeans(min(n_groups, len(learned_from)), n_init=1, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of images that repeat, which is said below
@@ -71,8 +72,8 @@ def warn_of_small(groups: Tensor, n_groups: int) -> None:
     if small := int((sizes < FEWEST).sum()):
         warnings.warn(
             f"{small} of the {n_groups} groups that clusters are drawn beside have fewer than {FEWEST} images to train "
-            f"on (the smallest {int(sizes.min())}), and of those the critic learns little; give a smaller beside, or "
-            "more images",
+            f"on (the smallest {int(sizes.min())}), and of those the critic may learn too little; give a smaller "
+            "beside, or more images",
             FewImagesWarning,
             stacklevel=4,
         )

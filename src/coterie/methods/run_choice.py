@@ -1,7 +1,7 @@
 """Which of several trainings to trust, without labels, and which of them found something else.
 
-Each run is ranked by five figures that need no classes, and the best mean rank answers (udc.md section 10), among the
-runs that cut little of the neighbour graph of what they see (``run_graphs``): less than twice what the best does. So a
+Each run is ranked by five figures that need no classes, and the best mean rank answers (udc.md section 10), of the
+runs that cut little of the neighbour graph of what they see (``run_graphs``): at most twice what the best does. So a
 run that has found groups, of which its graph hardly cuts anything, decides alone, and elsewhere the ranks do:
 
     wasserstein  how far its images are from real ones that it was not trained on; lower is better
@@ -189,7 +189,7 @@ def medoid(labels: np.ndarray) -> np.ndarray:
 
 
 def _cuts_little(figures: Figures, kept: np.ndarray) -> np.ndarray:
-    """(r,) bool: who cuts less than twice what the best does of those that have not collapsed, if there are any."""
+    """(r,) bool: who cuts at most twice what the best does of those that have not collapsed, if there are any."""
     cut = np.round(1 - kept, 6)
     standing = cut if figures.collapsed.all() else cut[~figures.collapsed]
     found: np.ndarray = cut <= DECIDES * standing.min()

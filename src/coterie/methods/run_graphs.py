@@ -11,16 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from coterie.graphs.affinity import smallest_variance
-from coterie.graphs.grouping import Grouping, LinkageSettings
-from coterie.graphs.history import by_size
-from coterie.graphs.placing import memberships_by_neighbors
-from coterie.graphs.votes import own_share
+from coterie.graphs.grouping import LinkageSettings
+from coterie.graphs.sampled import sampled_rows, spread
 from coterie.methods.answers import Answer, head_answer, keeps_most, kept_inside, linkage_answer, most_common
 from coterie.methods.run_names import head_of, linkage_of
 from coterie.methods.settled import LINKAGE
 
 HEAD = "head"
-JUDGED = 10_000  # images, evenly spread, whose graphs are looked at
+JUDGED = 10_000  # images whose graphs are looked at, where there are more
 
 
 class Judged(NamedTuple):
@@ -39,20 +37,25 @@ class Judged(NamedTuple):
 
 
 def judged(features_of: Callable[[int], np.ndarray], shares: np.ndarray, n_clusters: int, assign: str) -> Judged:
-    """The runs by their own graphs, of at most 10,000 images.
+    """The runs by their own graphs; of more than 10,000 images that many are looked at, and the others join where their
+    neighbours among those are.
 
     features_of: gives what run i sees in all images, (n, d). shares: (n, r, k), what the classifiers say of them.
     assign: the answer that counts: "head", "linkage", or "auto", whichever keeps more.
     """
     kept, by, answers = [], [], []
-    rows = slice(0, len(shares), -(-len(shares) // JUDGED))
+    rows = sampled_rows(len(shares), min(JUDGED, len(shares)))
     for run in range(shares.shape[1]):
         features = features_of(run)
         linkage, grouping = linkage_answer(features[rows], LinkageSettings(n_clusters=n_clusters))
         own = kept_inside(grouping.graph, {HEAD: head_answer(shares[rows, run])[0], LINKAGE: linkage}, n_clusters)
         by.append(keeps_most(own) if assign == "auto" else assign)
         kept.append(own[by[-1]])
-        answers.append({HEAD: head_answer(shares[:, run])[0], LINKAGE: _of_all(features, rows, linkage, grouping)})
+        if len(rows) < len(shares):
+            assert grouping.neighbors is not None
+            smallest = smallest_variance(grouping.neighbors.sq_distances)
+            linkage = Answer(*spread(grouping, features, rows, smallest, None)[:2])
+        answers.append({HEAD: head_answer(shares[:, run])[0], LINKAGE: linkage})
     return Judged(np.array(kept), by, answers)
 
 
@@ -84,28 +87,8 @@ def drawn_by_others(
 
 
 def drawn_for(labels: np.ndarray, samples: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """(K, m, c, h, w): of a run's ``samples`` (k, m, c, h, w) of each cluster that it draws those for the clusters of
-    ``labels`` (n,): of each the cluster that most of its images are in by the run's ``shares`` (n, k).
+    """(K, m, c, h, w): for each group of ``labels`` (n,) the ``samples`` (k, m, c, h, w) of the drawn cluster that most
+    of its images are in, by what the run says of them, ``shares`` (n, k).
     """
     found: np.ndarray = samples[most_common(shares.argmax(axis=1), labels)]
     return found
-
-
-def _of_all(features: np.ndarray, rows: slice, linkage: Answer, grouping: Grouping) -> Answer:
-    """The ``linkage`` of some ``rows`` of ``features`` (n, d) for all of them: the others belong where their neighbours
-    among those do.
-    """
-    rest = np.ones(len(features), dtype=bool)
-    rest[rows] = False
-    if not rest.any():
-        return linkage
-    assert grouping.neighbors is not None
-    shares = memberships_by_neighbors(
-        features[rest], features[rows], linkage.labels, n_neighbors=grouping.neighbors.indices.shape[1],
-        smallest_variance=smallest_variance(grouping.neighbors.sq_distances),
-    )  # fmt: skip
-    labels, confidence = np.empty(len(features), np.int64), np.empty(len(features), np.float32)
-    labels[rows], confidence[rows] = linkage
-    labels[rest] = shares.argmax(axis=1)
-    confidence[rest] = own_share(shares, labels[rest])
-    return Answer(by_size(labels), confidence)

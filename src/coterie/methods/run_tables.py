@@ -38,12 +38,11 @@ def told_of_moment(run: int, iteration: int, iterations: int) -> str:
     return f"; run {run} answers as it was after iteration {iteration:,} of {iterations:,}, the best of its moments"
 
 
-def told_of_others(others: Sequence[int]) -> str:
-    """The end of a sentence about the runs ``others``, counted from 1."""
-    if not others:
+def told_of_others(answers: Sequence[str]) -> str:
+    """The end of a sentence about the answers of runs that group by something else."""
+    if not answers:
         return ""
-    runs = f"run {others[0]} groups" if len(others) == 1 else f"runs {', '.join(map(str, others))} group"
-    return f"; {runs} by something else"
+    return f"; {', '.join(answers)} {'groups' if len(answers) == 1 else 'group'} by something else"
 
 
 def _rows(figures: Figures, ranks: np.ndarray) -> list[dict[str, Any]]:

@@ -406,12 +406,14 @@ class UDC(Clusterer):
         """The chosen run and those that group by something else, from 0, and what is told of them; ``ends`` are the
         iterations after which the runs answer.
         """
-        best, because = best_run(figures, found.kept, None if self.choose == "auto" else int(self.choose))
-        rows = run_table(figures, found.kept, self.seeds(), ends)
+        crowded = collapsed(found.labels, parts.draws.prior.cpu().numpy())
+        standing = figures._replace(collapsed=figures.collapsed | crowded)
+        best, because = best_run(standing, found.kept, None if self.choose == "auto" else int(self.choose))
+        rows = run_table(standing, found.kept, self.seeds(), ends)
         self.runs_ = [row | own for row, own in zip(rows, self.own_settings(), strict=True)]
         self.nmi_ = pairwise_nmi(found.labels)
-        standing = figures._replace(collapsed=collapsed(found.labels, parts.draws.prior.cpu().numpy()))
-        others = other_features(self.nmi_, standing, found.kept, best)
+        # a head that puts all into few clusters is sure for nothing, but what it sees may be worth a look
+        others = other_features(self.nmi_, figures._replace(collapsed=crowded), found.kept, best)
         self.chosen_run_, self.alternatives_ = best + 1, [other + 1 for other in others]
         self._why_run = because + told_of_moment(best + 1, ends[best], self.iterations)
         self._others = answers_of_others(found, best)
@@ -473,7 +475,7 @@ class UDC(Clusterer):
         self.head_weight_, self.head_bias_ = self.head_weight_[:, used], self.head_bias_[used]
         settled = settle(features, {"head": head}, self.n_clusters, self.assign)
         self.samples_ = drawn_for(settled.answers[settled.assigned].labels, self.samples_, shares)
-        because = f"{settled.because}; {self._why_run}{told_of_others(self.alternatives_)}"
+        because = f"{settled.because}; {self._why_run}{told_of_others(list(self.alternative_samples_))}"
         settled._replace(answers=settled.answers | self._others, because=because).apply(self)
         del self._others, self._why_run
         after = self.runs_[self.chosen_run_ - 1]["iteration"]
