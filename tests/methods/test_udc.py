@@ -10,7 +10,7 @@ import torch
 
 import coterie
 from coterie.errors import ConfigError, DivergenceWarning, TrainingError
-from coterie.methods import METHODS, gan_parts
+from coterie.methods import METHODS, gan_parts, run_comparison
 from coterie.methods import udc as module
 from coterie.methods.run_draws import RunDraws
 from coterie.methods.udc import NEXT_SEED, UDC
@@ -66,7 +66,7 @@ def test_the_runs_are_told_with_their_seeds_and_figures(model: UDC) -> None:
 
 @pytest.mark.parametrize("assign", ["head", "linkage"])
 def test_runs_are_alike_and_drawn_by_the_answer_that_counts(assign: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "other_features", lambda *given: [1 - given[-1]])  # however alike the two are
+    monkeypatch.setattr(run_comparison, "other_features", lambda *given: [1 - given[-1]])  # however alike the two are
     model = train(None, assign=assign)
     other = 3 - model.chosen_run_
     name = f"run-{other}" if assign == "head" else f"linkage-of-run-{other}"

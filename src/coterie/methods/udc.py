@@ -41,15 +41,8 @@ from coterie.methods.graphed import GraphedIterations
 from coterie.methods.moments import answering, kept_after, plain, restored, taken
 from coterie.methods.plan import Plan
 from coterie.methods.probes import Probe, all_shares, change_by, one_of, parted, several_passes
-from coterie.methods.run_choice import (
-    Figures,
-    at_moments,
-    best_moments,
-    best_run,
-    collapsed,
-    other_features,
-    pairwise_nmi,
-)
+from coterie.methods.run_choice import at_moments, best_moments
+from coterie.methods.run_comparison import Comparison, compared
 from coterie.methods.run_graphs import (
     Judged,
     answers_of_others,
@@ -394,30 +387,24 @@ class UDC(Clusterer):
         shares = last if all_last else all_shares(run, network, self.n_runs, store)
         figures = at_moments(then, chosen, shares.argmax(axis=2))
         found = self._judged(run, network, shares, store)
-        best, others = self._compare(figures, found, [iterations[one] for one in chosen], parts)
-        if chosen[best] < len(moments) - 1:
-            self._others["last"] = head_answer(last[:, best])[0]
+        prior, choose = parts.draws.prior.cpu().numpy(), None if self.choose == "auto" else int(self.choose)
+        told = compared(figures, found, prior, choose)
         samples = [moments[one].samples[i] for i, one in enumerate(chosen)]
-        self.samples_, self.moments_ = samples[best], moment_table(then, iterations)
-        self.alternative_samples_ = drawn_by_others(found, others, samples, shares)
-        return self._take_over(run, one_of(network, best), store)
+        self.samples_, self.moments_ = samples[told.best], moment_table(then, iterations)
+        self.alternative_samples_ = drawn_by_others(found, told.others, samples, shares)
+        self._others = answers_of_others(found, told.best)
+        if chosen[told.best] < len(moments) - 1:
+            self._others["last"] = head_answer(last[:, told.best])[0]
+        self._tell(told, found, [iterations[one] for one in chosen])
+        return self._take_over(run, one_of(network, told.best), store)
 
-    def _compare(self, figures: Figures, found: Judged, ends: list[int], parts: Parts) -> tuple[int, list[int]]:
-        """The chosen run and those that group by something else, from 0, and what is told of them; ``ends`` are the
-        iterations after which the runs answer.
-        """
-        crowded = collapsed(found.labels, parts.draws.prior.cpu().numpy())
-        standing = figures._replace(collapsed=figures.collapsed | crowded)
-        best, because = best_run(standing, found.kept, None if self.choose == "auto" else int(self.choose))
-        rows = run_table(standing, found.kept, self.seeds(), ends)
+    def _tell(self, told: Comparison, found: Judged, ends: list[int]) -> None:
+        """Sets what is told of the runs, which answer after ``ends`` iterations."""
+        rows = run_table(told.figures, found.kept, self.seeds(), ends)
         self.runs_ = [row | own for row, own in zip(rows, self.own_settings(), strict=True)]
-        self.nmi_ = pairwise_nmi(found.labels)
-        # a head that puts all into few clusters is sure for nothing, but what it sees may be worth a look
-        others = other_features(self.nmi_, figures._replace(collapsed=crowded), found.kept, best)
-        self.chosen_run_, self.alternatives_ = best + 1, [other + 1 for other in others]
-        self._why_run = because + told_of_moment(best + 1, ends[best], self.iterations)
-        self._others = answers_of_others(found, best)
-        return best, others
+        self.nmi_, self.chosen_run_ = told.nmi, told.best + 1
+        self.alternatives_ = [other + 1 for other in told.others]
+        self._why_run = told.because + told_of_moment(told.best + 1, ends[told.best], self.iterations)
 
     def _judged(self, run: Run, network: Tower, shares: np.ndarray, store: ImageStore) -> Judged:
         """The runs by the neighbour graphs of what their classifiers in ``network`` see."""
