@@ -9,7 +9,6 @@ row has the answer that the command chose, the scores of all answers, and what i
 """
 
 import argparse
-import csv
 import json
 import subprocess
 import sys
@@ -21,7 +20,9 @@ from PIL import Image
 from provenance import provenance
 from study_rows import Row, keep, read_rows
 
+from coterie.errors import RunFolderError
 from coterie.evidence.datasets import Dataset, load
+from coterie.files.csv_files import write_csv
 from coterie.files.run_folder import RunFolder
 
 SCORES = {"acc": "accuracy", "nmi": "nmi_arithmetic", "ari": "ari"}
@@ -43,7 +44,7 @@ def main() -> None:
     check_work(asked.work, [asked.name, asked.size, *options])
     write_images(data, asked.work)
     command = ["cluster", "images", "-k", str(data.n_clusters), "--method", "udc", "--classes", "classes.csv"]
-    if not is_complete(asked.work / "run"):
+    if opened(asked.work / "run") is None:
         installed = str(Path(sys.executable).with_name("coterie").absolute())
         subprocess.run([installed, *command, "--out", "run", *options], cwd=asked.work, check=True)
     shown = " ".join(["coterie", *command, *options])
@@ -71,14 +72,15 @@ def write_images(data: Dataset, folder: Path) -> None:
     for name, image in zip(names, data.images, strict=True):
         pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
         Image.fromarray(np.ascontiguousarray(pixels)).save(folder / "images" / name)
-    with (folder / "classes.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("path", "class"), *zip(names, data.classes.tolist(), strict=True)])
+    write_csv(folder / "classes.csv", ["path", "class"], zip(names, data.classes.tolist(), strict=True))
 
 
-def is_complete(run: Path) -> bool:
-    """Whether the command has ended there."""
-    about = run / "run.json"
-    return about.exists() and json.loads(about.read_text(encoding="utf-8")).get("status") == "complete"
+def opened(run: Path) -> RunFolder | None:
+    """The run that the command left there; None where it has not come to its end."""
+    try:
+        return RunFolder.open(run)
+    except RunFolderError:
+        return None
 
 
 def read_run(run: RunFolder) -> Row:

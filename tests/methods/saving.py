@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 
 from coterie.methods import runs as module
 from coterie.training.run import Run
@@ -43,3 +44,17 @@ def assert_same_fit(one: Any, other: Any) -> None:
         assert (shot.positions == again.positions).all(), shot.title
         assert (shot.labels == again.labels).all(), shot.title
     assert figures(one) == figures(other)
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, at: int) -> None:
+    """The ``at``-th call of ``owner``'s function ``name`` from now on raises a MemoryError; those after it do not."""
+    done, function = 0, getattr(owner, name)
+
+    def failing(*given: Any) -> Any:
+        nonlocal done
+        done += 1
+        if done == at:
+            raise MemoryError
+        return function(*given)
+
+    monkeypatch.setattr(owner, name, failing)

@@ -15,7 +15,8 @@ from coterie.methods.adversaries import codes
 from coterie.methods.beside import AT_ONCE, FEWEST, groups_of_batches, pixel_groups, warn_of_small
 from coterie.methods.udc import UDC
 from coterie.metrics import nmi
-from methods.udc_runs import IMAGES, SETTINGS, assert_same, fail_once, train
+from methods.saving import fail_once
+from methods.udc_runs import IMAGES, SETTINGS, assert_same, train
 
 MARKS = (25, 128, 230)
 
@@ -122,7 +123,7 @@ def test_an_iteration_has_the_groups_of_its_own_real_images(monkeypatch: pytest.
 
 def test_a_training_that_goes_on_has_the_groups_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     straight = train(None, beside=3)
-    fail_once(monkeypatch, at=4)
+    fail_once(monkeypatch, module, "iterate", at=4)
     with pytest.raises(MemoryError):
         train(tmp_path, 0.0, beside=3)
     monkeypatch.setattr(module, "pixel_groups", lambda store, _: torch.zeros(len(store), dtype=torch.int64))

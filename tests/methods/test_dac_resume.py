@@ -15,7 +15,7 @@ from coterie.errors import CheckpointWarning, ConfigError, TrainingStopped
 from coterie.methods.dac import DAC
 from coterie.training.run import Run
 from methods.dac_runs import CHUNKS, IMAGES, SETTINGS, UPDATES, assert_same, train
-from methods.saving import EVERY_BATCH
+from methods.saving import EVERY_BATCH, fail_once
 
 TESTS = Path(__file__).parents[1]
 
@@ -72,17 +72,7 @@ def test_a_stop_waits_for_the_end_of_the_chunk_and_resumes_to_the_same_bits(
 def test_an_error_in_the_middle_of_a_chunk_resumes_from_the_last_checkpoint(
     stop: int, save_every: float, straight: DAC, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = 0
-    step = Run.step
-
-    def fail_once(self: Run, *given: Any) -> None:
-        nonlocal done
-        done += 1
-        if done == stop:
-            raise MemoryError
-        step(self, *given)
-
-    monkeypatch.setattr(Run, "step", fail_once)
+    fail_once(monkeypatch, Run, "step", at=stop)
     with pytest.raises(MemoryError):
         train(tmp_path, save_every)
     assert_same(train(tmp_path, save_every), straight)

@@ -14,7 +14,7 @@ from coterie.methods import dccm as module
 from coterie.methods.chunks import n_updates
 from coterie.methods.dccm import DCCM
 from methods.dccm_runs import IMAGES, SETTINGS, assert_same, train
-from methods.saving import EVERY_BATCH
+from methods.saving import EVERY_BATCH, fail_once
 
 TESTS = Path(__file__).parents[1]
 UPDATES = 2 * 2 * (2 + 2 + 1)  # of an epoch: repeats and views, and the batches of each chunk
@@ -71,16 +71,7 @@ def test_a_stop_resumes_to_the_same_bits(
 def test_an_error_in_the_middle_of_a_chunk_resumes_from_the_checkpoint_before_it(
     fail: int, straight: DCCM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine, done = module.mine, 0
-
-    def fail_once(*given: Any) -> Any:
-        nonlocal done
-        done += 1
-        if done == fail:
-            raise MemoryError
-        return mine(*given)
-
-    monkeypatch.setattr(module, "mine", fail_once)
+    fail_once(monkeypatch, module, "mine", at=fail)
     with pytest.raises(MemoryError):
         train(tmp_path)
     assert_same(train(tmp_path), straight)

@@ -16,7 +16,7 @@ from coterie.methods.jule import JULE
 from coterie.training.run import Run
 from methods import jule_runs
 from methods.jule_runs import SETTINGS, train
-from methods.saving import EVERY_BATCH, assert_same_fit
+from methods.saving import EVERY_BATCH, assert_same_fit, fail_once
 
 TESTS = Path(__file__).parents[1]
 
@@ -86,17 +86,7 @@ def test_many_stops_in_a_row_resume_to_the_same_bits(straight: JULE, steps: Any,
 def test_an_error_in_the_middle_resumes_from_the_last_checkpoint(
     stop: int, straight: JULE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = 0
-    loss = JULE._loss
-
-    def fail_once(self: JULE, *given: Any) -> torch.Tensor:
-        nonlocal done
-        done += 1
-        if done == stop:
-            raise MemoryError
-        return loss(self, *given)
-
-    monkeypatch.setattr(JULE, "_loss", fail_once)
+    fail_once(monkeypatch, JULE, "_loss", at=stop)
     with pytest.raises(MemoryError):
         train(tmp_path, 0.0)
     assert_same_fit(train(tmp_path, 0.0), straight)

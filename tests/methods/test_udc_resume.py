@@ -12,8 +12,8 @@ import pytest
 from coterie.errors import ConfigError, TrainingStopped
 from coterie.methods import udc as module
 from coterie.methods.udc import UDC
-from methods.saving import EVERY_BATCH
-from methods.udc_runs import EVERYTHING, assert_same, fail_once, train
+from methods.saving import EVERY_BATCH, fail_once
+from methods.udc_runs import EVERYTHING, assert_same, train
 
 TESTS = Path(__file__).parents[1]
 
@@ -57,7 +57,7 @@ def test_a_stop_resumes_to_the_same_bits(
 def test_an_error_in_the_middle_resumes_from_the_last_checkpoint(
     straight: UDC, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail_once(monkeypatch, at=4)
+    fail_once(monkeypatch, module, "iterate", at=4)
     with pytest.raises(MemoryError):
         train(tmp_path, 0.0, **EVERYTHING)
     assert_same(train(tmp_path, 0.0, **EVERYTHING), straight)

@@ -5,10 +5,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
-from coterie.methods import udc as module
 from coterie.methods.udc import UDC
 from kills import kill_many
 from methods.patterns import K, patterns
@@ -33,20 +31,6 @@ def train(folder: Path | None, save_every: float = EVERY_BATCH, **settings: Any)
 
 def train_with_everything(folder: Path | None) -> UDC:
     return train(folder, **EVERYTHING)
-
-
-def fail_once(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-    """The ``at``-th iteration from now on raises a MemoryError; those after it do not."""
-    done, iterate = 0, module.iterate
-
-    def failing(*given: Any) -> Any:
-        nonlocal done
-        done += 1
-        if done == at:
-            raise MemoryError
-        return iterate(*given)
-
-    monkeypatch.setattr(module, "iterate", failing)
 
 
 def assert_same(one: UDC, other: UDC) -> None:

@@ -100,22 +100,18 @@ UDC_SETTINGS = {"eta": "auto", "noise_scale": 1.0, "class_noise": 0.0, "beside":
 
 
 def _udc_runs(row: Row) -> Iterator[Short]:
-    size = " x ".join(map(str, row["shape"][1:]))
-    runs = [triple for run in row["selected"]["runs"] for triple in _triple(run)]
-    yield _record(
-        row, _udc_label(row), "pixels", runs, size=size, n_classes=row["parameters"]["n_clusters"], nmi="arithmetic"
-    )
-
-
-def _udc_label(row: Row) -> str:
-    settings = {name: value for name, value in row["parameters"].items() if name in UDC_SETTINGS}
-    return ", ".join(["udc", *(f"{name}={value}" for name, value in settings.items() if value != UDC_SETTINGS[name])])
+    yield _udc(row, [triple for run in row["selected"]["runs"] for triple in _triple(run)])
 
 
 def _udc_folder(row: Row) -> Iterator[Short]:
-    size = " x ".join(map(str, row["shape"][1:]))
-    k = row["parameters"]["n_clusters"]
-    yield _record(row, _udc_label(row), "pixels", _triple(row), size=size, n_classes=k, nmi="arithmetic")
+    yield _udc(row, _triple(row))
+
+
+def _udc(row: Row, runs: list[list[float]]) -> Short:
+    settings = {name: value for name, value in row["parameters"].items() if name in UDC_SETTINGS}
+    told = [f"{name}={value}" for name, value in settings.items() if value != UDC_SETTINGS[name]]
+    size, k = " x ".join(map(str, row["shape"][1:])), row["parameters"]["n_clusters"]
+    return _record(row, ", ".join(["udc", *told]), "pixels", runs, size=size, n_classes=k, nmi="arithmetic")
 
 
 def _udc_rivals(row: Row) -> Iterator[Short]:
@@ -139,10 +135,7 @@ STUDIES: dict[str, tuple[Callable[[Row], Iterator[Short]], str]] = {
     "handcrafted.json": (_handcrafted, "defaults, on pixels and hand-crafted features"),
     "jule/clusterers.json": (_clusterers, "other clusterers on pixels and on what JULE learned"),
     "udc/runs.json": (_udc_runs, "a small UDC; over the runs of one training"),
-    "udc/folder.json": (
-        _udc_folder,
-        "UDC from a folder of files; the answer chosen from several trainings",
-    ),
+    "udc/folder.json": (_udc_folder, "UDC from a folder of files; the answer chosen from several trainings"),
     "udc/rivals.json": (_udc_rivals, "defaults beside a small UDC; deep methods for 8 epochs"),
     "probe.json": (_probe, "a small network learns the classes from features that stay"),
 }

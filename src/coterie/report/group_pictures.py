@@ -10,6 +10,7 @@ import numpy as np
 
 from coterie.files.group_pictures import MOST_GROUPS, GroupPictures
 from coterie.files.run_folder import RunFolder
+from coterie.report.numbers import number_text
 
 SMALLEST = 32  # pixels that an image is wide on the page, by whole factors
 
@@ -73,5 +74,5 @@ def _agreement(run: RunFolder, name: str) -> str:
     """With the chosen answer, as run.json has it."""
     rows = _told(run).get("answers")
     known = rows if isinstance(rows, list) else []
-    found = [row.get("ari") for row in known if isinstance(row, dict) and row.get("name") == name]
-    return f"{found[0]:.3f}" if found and isinstance(found[0], float) else "\u2013"
+    found = (row.get("ari") for row in known if isinstance(row, dict) and row.get("name") == name)
+    return number_text(next(found, None))

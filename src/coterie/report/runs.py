@@ -3,6 +3,7 @@
 from typing import Any
 
 from coterie.files.run_folder import RunFolder
+from coterie.report.numbers import number_text
 from coterie.report.scores import MEANINGS
 
 # Figure of a row -> its column, in this order; what a row has beyond them stands in run.json alone.
@@ -29,13 +30,13 @@ def runs_words(run: RunFolder) -> dict[str, Any] | None:
         "columns": [COLUMNS[name] for name in columns],
         "rows": [
             {
-                "run": row.get("run"), "figures": [_text(row[name]) for name in columns],
+                "run": row.get("run"), "figures": [number_text(row[name]) for name in columns],
                 "chosen": row.get("run") == chosen, "note": _note(row, chosen, others),
             }
             for row in rows
         ],
         "n_others": len(others),
-        "nmi": [[_text(value) for value in line] for line in told.get("nmi") or []],
+        "nmi": [[number_text(value) for value in line] for line in told.get("nmi") or []],
         "scores": _scores(told.get("scores_of_runs")),
     }  # fmt: skip
 
@@ -45,7 +46,7 @@ def _scores(spreads: Any) -> list[list[str]]:
     if not isinstance(spreads, dict):
         return []
     return [
-        [MEANINGS.get(key, (key, ""))[0], *(_text(spread.get(name)) for name in ("min", "median", "max"))]
+        [MEANINGS.get(key, (key, ""))[0], *(number_text(spread.get(name)) for name in ("min", "median", "max"))]
         for key, spread in spreads.items()
         if isinstance(spread, dict)
     ]
@@ -56,9 +57,3 @@ def _note(row: dict[str, Any], chosen: Any, others: list[Any]) -> str:
     drift = "drifted away" if row.get("drifting") else ""
     collapse = "crowded into few clusters" if row.get("collapsed") else ""
     return ", ".join(filter(None, (role, drift, collapse)))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "–"
-    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"

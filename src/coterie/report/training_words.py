@@ -4,6 +4,7 @@ from typing import Any
 
 from coterie.files.run_folder import RunFolder
 from coterie.report.group_pictures import drawn, other_groupings
+from coterie.report.numbers import number_text
 from coterie.report.runs import runs_words
 
 # What each answer of our methods is; one that we do not know keeps its name alone.
@@ -38,10 +39,9 @@ def training_words(run: RunFolder, time: str) -> dict[str, Any] | None:
         "clouds": _clouds(run),
         "attention": attention,
         "answers": answers,
-        "runs": (runs := runs_words(run)),
+        "runs": runs_words(run),
         "drawn": drawn(run),
         "others": other_groupings(run),
-        "n_others": 0 if runs is None else runs["n_others"],
     }
 
 
@@ -117,9 +117,9 @@ def _row(row: dict[str, Any], scored: list[str], chosen: str) -> dict[str, Any]:
     return {
         "name": name,
         "meaning": ANSWERS.get(name) or next((said for start, said in OF_OTHERS.items() if name.startswith(start)), ""),
-        "n_clusters": _number(row.get("n_clusters")),
-        "ari": _number(row.get("ari")),
-        "scores": [_number(_scores(row).get(key)) for key in scored],
+        "n_clusters": number_text(row.get("n_clusters")),
+        "ari": number_text(row.get("ari")),
+        "scores": [number_text(_scores(row).get(key)) for key in scored],
         "chosen": name == chosen,
     }
 
@@ -127,9 +127,3 @@ def _row(row: dict[str, Any], scored: list[str], chosen: str) -> dict[str, Any]:
 def _scores(row: dict[str, Any]) -> dict[str, Any]:
     scores = row.get("scores")
     return scores if isinstance(scores, dict) else {}
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "–"
-    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
